@@ -1,0 +1,25 @@
+"""scikit-learn estimators for skin lesions: images and patient metadata together."""
+
+from sklearn_skin._lazy import attach
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "datasets": [],
+        "ensemble": [],
+        "exceptions": [],
+        "image": [],
+        "inspection": [],
+        "metrics": [],
+        "model_selection": [],
+        "modules": [],
+        "neural_network": [],
+        "preprocessing": [],
+        "presets": [],
+        "reporting": [],
+        "sampling": [],
+        "utils": [],
+    },
+)

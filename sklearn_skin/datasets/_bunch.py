@@ -1,0 +1,90 @@
+"""What every loader returns, and the columns by which an evaluation may be broken down."""
+
+from importlib import resources
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+from sklearn_skin.datasets._files import find_image_columns, list_images
+
+AGE_EDGES = [0, 20, 40, 60, 80, 200]
+AGE_BANDS = ["0-19", "20-39", "40-59", "60-79", "80+"]
+
+
+def read_description(name):
+    """Return the text of `descr/<name>.rst`."""
+    return (resources.files(__package__) / "descr" / f"{name}.rst").read_text(encoding="utf-8")
+
+
+def make_subgroups(index, *, sex=None, age=None, site=None, skin_tone=None):
+    """Return a DataFrame of the demographic columns that a data set has.
+
+    Ages become bands of twenty years. Everything is text with NaN for missing.
+    """
+    columns = {}
+    if sex is not None:
+        columns["sex"] = pd.Series(sex, index=index, dtype="str")
+    if age is not None:
+        bands = pd.cut(pd.Series(age, index=index), AGE_EDGES, right=False, labels=AGE_BANDS)
+        columns["age_band"] = bands.astype("str")
+    if site is not None:
+        columns["site"] = pd.Series(site, index=index, dtype="str")
+    if skin_tone is not None:
+        columns["skin_tone"] = pd.Series(skin_tone, index=index, dtype="str")
+    return pd.DataFrame(columns, index=index)
+
+
+def class_names(target):
+    """Return the sorted labels of a Series, or {task: sorted labels} of a DataFrame."""
+    if isinstance(target, pd.DataFrame):
+        return {task: class_names(target[task]) for task in target}
+    return sorted(target.dropna().unique())
+
+
+def make_bunch(data, target, groups, *, image_columns, return_X_y=False, **more):
+    """Return the Bunch that all loaders share, or `(data, target)`."""
+    if return_X_y:
+        return data, target
+    image_columns = list(image_columns)
+    return Bunch(
+        data=data,
+        target=target,
+        groups=groups,
+        image_columns=image_columns,
+        metadata_columns=[column for column in data if column not in image_columns],
+        target_names=class_names(target),
+        **more,
+    )
+
+
+def finish_loading(
+    data, target, groups, names, *, root, folders, where, leaky, include_leaky, on_missing,
+    return_X_y, subgroups, description, **more,
+):
+    """Join table and image files to the Bunch that a loader returns.
+
+    Parameters
+    ----------
+    data : DataFrame
+        Metadata, with the columns named in `leaky` if `include_leaky`.
+    target, groups : Series or DataFrame, Series
+    names : DataFrame
+        File name or id of each image column; NaN where the row has no image.
+    folders : sequence of str
+        Folders below `root` that may hold the images.
+    subgroups : dict
+        Arguments of `make_subgroups`.
+    more : dict
+        Further attributes; a callable is called with the kept rows' mask.
+    """
+    images, keep = find_image_columns(
+        names, list_images(root, folders), on_missing=on_missing, where=where
+    )
+    subgroups = make_subgroups(data.index, **subgroups)
+    data, target, groups, subgroups = (part[keep] for part in (data, target, groups, subgroups))
+    data = pd.concat([pd.DataFrame(images, index=data.index), data], axis=1)
+    return make_bunch(
+        data, target, groups, image_columns=names.columns, return_X_y=return_X_y,
+        leaky_columns=list(leaky), subgroups=subgroups, DESCR=read_description(description),
+        **{key: value(keep) if callable(value) else value for key, value in more.items()},
+    )

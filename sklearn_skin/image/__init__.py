@@ -1,0 +1,17 @@
+"""Images as a lazy pandas column: from files or arrays to pixels."""
+
+from sklearn_skin._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_array": ["ImageArray", "as_images"],
+        "_augmentation": ["make_augmentation"],
+        "_cache": ["PixelCache"],
+        "_decoding": ["read_image"],
+        "_dtype": ["ImageDtype"],
+        "_loading": ["load_pixels"],
+        "_steps": ["ImageStep", "apply_steps"],
+        "_tta": ["tta_views"],
+    },
+)

@@ -1,0 +1,72 @@
+"""Views of a batch for test-time augmentation."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def tta_views(n_views: int) -> list[Callable[[Tensor], Tensor]]:
+    """Give the flips and turns whose predictions are averaged.
+
+    Parameters
+    ----------
+    n_views : {1, 4, 6}
+        1: the image itself. 4: also flipped left-right, upside down, and both.
+        6: also turned by +90 and -90 degrees, which swaps height and width.
+
+    Returns
+    -------
+    views : list of callable
+        Functions on tensors (..., h, w); the first is the identity.
+
+    Raises
+    ------
+    ValueError
+        If `n_views` is another number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.image._tta import tta_views
+    >>> image = torch.tensor([[1, 2], [3, 4]])
+    >>> [view(image).flatten().tolist() for view in tta_views(4)]
+    [[1, 2, 3, 4], [2, 1, 4, 3], [3, 4, 1, 2], [4, 3, 2, 1]]
+    """
+    if n_views not in (1, 4, 6):
+        raise ValueError(f"`n_views` must be one of [1, 4, 6]; got {n_views!r}.")
+    return list(_ALL_VIEWS[:n_views])
+
+
+def _identity(images: Tensor) -> Tensor:
+    return images
+
+
+def _flip_left_right(images: Tensor) -> Tensor:
+    return images.flip(-1)
+
+
+def _flip_upside_down(images: Tensor) -> Tensor:
+    return images.flip(-2)
+
+
+def _flip_both(images: Tensor) -> Tensor:
+    return images.flip(-2, -1)
+
+
+def _turn_left(images: Tensor) -> Tensor:
+    return torch.rot90(images, 1, (-2, -1))
+
+
+def _turn_right(images: Tensor) -> Tensor:
+    return torch.rot90(images, -1, (-2, -1))
+
+
+_ALL_VIEWS = (
+    _identity,
+    _flip_left_right,
+    _flip_upside_down,
+    _flip_both,
+    _turn_left,
+    _turn_right,
+)

@@ -1,0 +1,22 @@
+"""Plain torch: backbones, metadata encoders, heads, losses and whole networks."""
+
+from sklearn_skin._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_asymmetric": ["AsymmetricFusionNet"],
+        "_dermiresnet": ["DermiResNet"],
+        "_fusionnet": ["FusionNet"],
+        "_joint": ["JointFusionNet"],
+        "_joint_individual": ["JointIndividualNet"],
+        "_lesionnet": ["LesionNet"],
+        "_shared": ["SharedFusionNet"],
+        "_super_resolution": ["SuperResolutionNet"],
+        "backbones": ["Backbone", "make_backbone"],
+        "fusion": [],
+        "heads": ["Head", "LinearHeads"],
+        "losses": ["BranchLoss"],
+        "metadata": ["MetadataEncoder"],
+    },
+)

@@ -1,0 +1,120 @@
+"""AMMFM: a light encoder for the clinical image, a large one for the dermoscopic image."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._two_images import (
+    BRANCHES,
+    EncoderPair,
+    classify_branches,
+    find_attention,
+)
+from sklearn_skin.modules.heads import Head
+
+__all__ = ["AsymmetricFusionNet"]
+
+
+class AsymmetricFusionNet(nn.Module):
+    r"""Asymmetric multi-modal fusion method (AMMFM) for a clinical and a dermoscopic image.
+
+    .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
+
+    with an attention block after each of the four stages (see `_attention`), and a `Head` H per
+    branch. Two equal encoders give the symmetric baseline. The loss is L_C + L_D + L_F.
+
+    Parameters
+    ----------
+    clinical : StagedEncoder
+        Encoder of the clinical image; ``mobilenetv3_small_100`` in the source.
+    dermoscopy : StagedEncoder
+        Encoder of the dermoscopic image; ``swinv2_tiny_window8_256`` fits the source's counts.
+    n_classes : sequence of int
+        Number of classes of each task.
+    attention : {"aab", "bab", "none"}, default="aab"
+        The asymmetric block refines the dermoscopic map only, the bidirectional one both.
+    scaled_attention : bool, default=False
+        Divide attention scores by the square root of the queries' width. The source does not.
+    dropout : float, default=0.3
+        Dropout of the heads, in [0, 1).
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability in [0, 1) of hiding an image in training.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        Keys of what `forward` returns, the final branch last.
+
+    References
+    ----------
+    .. [1] P. Tang, "Deep learning-based multi-modal fusion method for skin lesion
+       classification", dissertation, Technical University of Munich, 2024, section 5.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
+    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> net = AsymmetricFusionNet(
+    ...     StagedEncoder("test_efficientnet"), StagedEncoder("test_resnet"), [5, 2]
+    ... ).eval()
+    >>> logits = net([torch.rand(3, 3, 64, 64)] * 2)
+    >>> {branch: [task.shape[1] for task in tasks] for branch, tasks in logits.items()}
+    {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
+    """
+
+    branches = BRANCHES
+
+    def __init__(
+        self,
+        clinical: StagedEncoder,
+        dermoscopy: StagedEncoder,
+        n_classes: Sequence[int],
+        *,
+        attention: str = "aab",
+        scaled_attention: bool = False,
+        dropout: float = 0.3,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.pair = EncoderPair(
+            [clinical, dermoscopy],
+            attention=find_attention(attention, ("aab", "bab", "none")),
+            scaled=scaled_attention,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        widths = (*self.pair.out_features, sum(self.pair.out_features))
+        self.heads = nn.ModuleDict(
+            {name: Head(width, n_classes, dropout=dropout) for name, width in zip(BRANCHES, widths)}
+        )
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Return the logits (n, C_t) of each branch and task.
+
+        Parameters
+        ----------
+        images : sequence of 2 Tensors of shape (n, 3, h, w)
+            Clinical and dermoscopic images, pixels in [0, 1].
+        metadata : Tensor, default=None
+            Ignored: the source's network sees images only.
+        present : bool Tensor of shape (n, 2), default=None
+            Which images there are; None means all.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensor
+        """
+        clinical, dermoscopy = self.pair(images, present)
+        fused = torch.cat([clinical, dermoscopy], dim=1)
+        return classify_branches(self.heads, dict(zip(BRANCHES, (clinical, dermoscopy, fused))))

@@ -1,0 +1,251 @@
+r"""Attention between a clinical and a dermoscopic feature map (AMMFM and PEMM).
+
+Every block projects maps (n, c, h, w) with 1 x 1 convolutions, queries and keys to c / 8
+channels and values to c, and lets every position of a map attend over all N = h w positions:
+
+.. math:: M = \mathrm{softmax}(s\, Q^\top K), \qquad A = V M^\top, \qquad X' = X + A
+
+with s = 1 as in the source, or 1 / sqrt(c / 8). There is no projection after the attention.
+The source writes the update as V M without saying along which axis the softmax runs; here the
+weights of one output position sum to one.
+
+References
+----------
+P. Tang, "Deep learning-based multi-modal fusion method for skin lesion classification",
+dissertation, Technical University of Munich, 2024, sections 5.3.2.2 (eq. 5.1) and 5.4.2.2.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ATTENTIONS", "AsymmetricAttention", "BidirectionalAttention", "SharedAttention"]
+
+
+def _tokens(map_: Tensor, width: int) -> Tensor:
+    """Turn a map (n, c, h, w) into one head of tokens (n, 1, h w, width), zeros appended."""
+    tokens = F.pad(map_.flatten(2).transpose(1, 2), (0, width - map_.shape[1]))
+    # Fused kernels also want the last axis to be dense.
+    return tokens.contiguous()[:, None]
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0) -> Tensor:
+    r"""Attend over the positions of a map without storing the N x N weights.
+
+    .. math:: a_{ci} = \sum_j \mathrm{softmax}_j\Big(s \sum_d q_{di} k_{dj}\Big) v_{cj}
+
+    Parameters
+    ----------
+    query, key : Tensor of shape (n, d, h, w)
+        Projected maps.
+    value : Tensor of shape (n, c, h, w)
+        What is averaged.
+    scale : float, default=1.0
+        The factor s of the scores.
+
+    Returns
+    -------
+    attended : Tensor of shape (n, c, h, w)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._attention import attend
+    >>> same = torch.zeros(1, 1, 1, 2)
+    >>> attend(same, same, torch.tensor([[[[1.0, 3.0]]]]))
+    tensor([[[[2., 2.]]]])
+    """
+    channels = value.shape[1]
+    # Fused kernels want queries, keys and values of one width; otherwise torch falls back to a
+    # path that stores all N x N weights. Zeros appended to queries and keys change no score.
+    width = max(channels, query.shape[1])
+    q, k, v = (_tokens(part, width) for part in (query, key, value))
+    attended = F.scaled_dot_product_attention(q, k, v, scale=scale)
+    return attended[:, 0, :, :channels].transpose(1, 2).unflatten(2, value.shape[-2:])
+
+
+class _QueryKey(nn.Module):
+    """The two projections of a map that make its attention weights."""
+
+    def __init__(self, channels: int, reduction: int, scaled: bool) -> None:
+        super().__init__()
+        width = max(1, channels // reduction)
+        self.query = nn.Conv2d(channels, width, 1)
+        self.key = nn.Conv2d(channels, width, 1)
+        self.scale = width**-0.5 if scaled else 1.0
+
+    def forward(self, source: Tensor, value: Tensor) -> Tensor:
+        """Average `value` (n, c, h, w) with the weights that `source` (n, d, h', w') gives."""
+        query, key = self.query(source), self.key(source)
+        size = value.shape[-2:]
+        # Two different backbones may round odd image sizes differently.
+        if query.shape[-2:] != size:
+            query = F.interpolate(query, size, mode="bilinear", align_corners=False)
+            key = F.interpolate(key, size, mode="bilinear", align_corners=False)
+        return attend(query, key, value, self.scale)
+
+
+def _add(map_: Tensor, update: Tensor, present: Tensor | None, partner: int) -> Tensor:
+    """Add what the partner's weights give, in the rows that have the partner's image."""
+    if present is None:
+        return map_ + update
+    return torch.where(present[:, partner, None, None, None], map_ + update, map_)
+
+
+class AsymmetricAttention(nn.Module):
+    r"""Asymmetric attention block (AAB): clinical weights refine the dermoscopic map.
+
+    .. math:: D' = D + D_v M_C^\top, \quad M_C = \mathrm{softmax}(s\, C_q^\top C_k), \quad C' = C
+
+    Parameters
+    ----------
+    clinical_channels, dermoscopy_channels : int
+        Channels of the two maps.
+    reduction : int, default=8
+        Queries and keys have ``channels // reduction`` channels.
+    scaled : bool, default=False
+        Divide the scores by the square root of the queries' width. The source does not.
+
+    Notes
+    -----
+    The published parameter counts with this block, 33.06 and 59.09 million, follow from no
+    reading of the text that was found; those with the bidirectional block do.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._attention import AsymmetricAttention
+    >>> clinical, dermoscopy = torch.rand(2, 16, 4, 4), torch.rand(2, 24, 4, 4)
+    >>> left, right = AsymmetricAttention(16, 24)(clinical, dermoscopy)
+    >>> left is clinical, right.shape
+    (True, torch.Size([2, 24, 4, 4]))
+    """
+
+    def __init__(
+        self,
+        clinical_channels: int,
+        dermoscopy_channels: int,
+        *,
+        reduction: int = 8,
+        scaled: bool = False,
+    ) -> None:
+        super().__init__()
+        self.clinical = _QueryKey(clinical_channels, reduction, scaled)
+        self.value = nn.Conv2d(dermoscopy_channels, dermoscopy_channels, 1)
+
+    def forward(
+        self, clinical: Tensor, dermoscopy: Tensor, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Refine the maps (n, c, h, w), (n, d, h, w); `present` is (n, 2) bool or None."""
+        update = self.clinical(clinical, self.value(dermoscopy))
+        return clinical, _add(dermoscopy, update, present, partner=0)
+
+
+class BidirectionalAttention(nn.Module):
+    r"""Bidirectional attention block (BAB), also PEMM's cross-attention: weights change places.
+
+    .. math:: D' = D + D_v M_C^\top, \qquad C' = C + C_v M_D^\top
+
+    Parameters
+    ----------
+    clinical_channels, dermoscopy_channels : int
+        Channels of the two maps.
+    reduction : int, default=8
+        Queries and keys have ``channels // reduction`` channels.
+    scaled : bool, default=False
+        Divide the scores by the square root of the queries' width. The source does not.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._attention import BidirectionalAttention
+    >>> block = BidirectionalAttention(16, 24)
+    >>> [part.shape[1] for part in block(torch.rand(2, 16, 4, 4), torch.rand(2, 24, 4, 4))]
+    [16, 24]
+    """
+
+    def __init__(
+        self,
+        clinical_channels: int,
+        dermoscopy_channels: int,
+        *,
+        reduction: int = 8,
+        scaled: bool = False,
+    ) -> None:
+        super().__init__()
+        self.clinical = _QueryKey(clinical_channels, reduction, scaled)
+        self.dermoscopy = _QueryKey(dermoscopy_channels, reduction, scaled)
+        self.clinical_value = nn.Conv2d(clinical_channels, clinical_channels, 1)
+        self.dermoscopy_value = nn.Conv2d(dermoscopy_channels, dermoscopy_channels, 1)
+
+    def forward(
+        self, clinical: Tensor, dermoscopy: Tensor, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Refine the maps (n, c, h, w), (n, d, h, w); `present` is (n, 2) bool or None."""
+        for_dermoscopy = self.clinical(clinical, self.dermoscopy_value(dermoscopy))
+        for_clinical = self.dermoscopy(dermoscopy, self.clinical_value(clinical))
+        return (
+            _add(clinical, for_clinical, present, partner=1),
+            _add(dermoscopy, for_dermoscopy, present, partner=0),
+        )
+
+
+class SharedAttention(nn.Module):
+    r"""Shared cross-attention (SCA): one set of projections serves both modalities.
+
+    The formulas are those of `BidirectionalAttention`, whose weights it halves. The source
+    exchanges the weights; its text alone can also be read as each map using its own.
+
+    Parameters
+    ----------
+    clinical_channels, dermoscopy_channels : int
+        Channels of the two maps, which must be equal.
+    reduction : int, default=8
+        Queries and keys have ``channels // reduction`` channels.
+    scaled : bool, default=False
+        Divide the scores by the square root of the queries' width. The source does not.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._attention import SharedAttention
+    >>> block = SharedAttention(16, 16)
+    >>> sum(p.numel() for p in block.parameters())  # 2 (16 * 2 + 2) + 16 * 16 + 16
+    340
+    """
+
+    def __init__(
+        self,
+        clinical_channels: int,
+        dermoscopy_channels: int,
+        *,
+        reduction: int = 8,
+        scaled: bool = False,
+    ) -> None:
+        super().__init__()
+        if clinical_channels != dermoscopy_channels:
+            raise ValueError(
+                "Shared attention needs maps of equal width; got "
+                f"{clinical_channels} and {dermoscopy_channels} channels."
+            )
+        self.weights = _QueryKey(clinical_channels, reduction, scaled)
+        self.value = nn.Conv2d(clinical_channels, clinical_channels, 1)
+
+    def forward(
+        self, clinical: Tensor, dermoscopy: Tensor, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Refine the maps, both (n, c, h, w); `present` is (n, 2) bool or None."""
+        for_dermoscopy = self.weights(clinical, self.value(dermoscopy))
+        for_clinical = self.weights(dermoscopy, self.value(clinical))
+        return (
+            _add(clinical, for_clinical, present, partner=1),
+            _add(dermoscopy, for_dermoscopy, present, partner=0),
+        )
+
+
+ATTENTIONS = {
+    "aab": AsymmetricAttention,
+    "bab": BidirectionalAttention,
+    "cross": BidirectionalAttention,
+    "shared": SharedAttention,
+}

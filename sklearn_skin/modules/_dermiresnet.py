@@ -1,0 +1,138 @@
+"""DermiResNet: a residual network whose shortcuts have learnable weights."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualUnit(nn.Module):
+    r"""Two convolutions beside a weighted shortcut.
+
+    .. math:: y = F(x) + \alpha \cdot x, \quad
+        F = \mathrm{BN} \circ \mathrm{conv} \circ \mathrm{dropout} \circ
+        \mathrm{LeakyReLU} \circ \mathrm{conv}
+
+    Parameters
+    ----------
+    channels : int
+        Channels of input and output.
+    dropout : float, default=0.0
+        Probability in [0, 1) of dropping a whole channel between the convolutions.
+
+    Attributes
+    ----------
+    alpha : Parameter of shape ()
+        Weight of the shortcut, 1 at first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ResidualUnit(4)(torch.ones(2, 4, 8, 8)).shape
+    torch.Size([2, 4, 8, 8])
+    """
+
+    def __init__(self, channels: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(()))
+        self.residual = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.LeakyReLU(),
+            nn.Dropout2d(dropout),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `x` (n, c, h, w) to the same shape."""
+        residual: Tensor = self.residual(x)
+        return residual + self.alpha * x
+
+
+def _conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Halve the map's sides: conv3x3 of stride 2, LeakyReLU, conv3x3, BatchNorm."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1),
+        nn.LeakyReLU(),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+class DermiResNet(nn.Module):
+    r"""Stem, four stages of a strided block and a residual unit, projection to a vector.
+
+    Each stage halves the sides of the map, so that an image of side s gives a map of side s/16.
+    Dropout acts in the residual units of the last two stages. The vector is the pooled map
+    through Linear, LeakyReLU, Linear; the softmax that the source puts on this feature vector
+    is left out.
+
+    Parameters
+    ----------
+    in_chans : int, default=3
+        Channels of the image.
+    channels : tuple of int, default=(64, 128, 256, 512)
+        Channels of the stages.
+    stem_channels : int, default=32
+        Channels of the stem's convolution, which the source does not state.
+    vector_features : int, default=512
+        Length of the feature vector.
+    dropout : float, default=0.3
+        Probability in [0, 1) of dropping a channel in the later half of the residual units.
+
+    Attributes
+    ----------
+    out_features : int
+        Channels of the map.
+    vector_features : int
+        Length of the vector.
+
+    References
+    ----------
+    .. [1] The DermiResNet section of a study of eight fusion operators on HAM10000 (system S1
+       of the user guide). Eq. 3: :math:`y = F(x) + \alpha x`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = DermiResNet(channels=(8, 8, 16, 16)).eval()
+    >>> maps = network(torch.zeros(2, 3, 32, 32))
+    >>> maps.shape, network.pool(maps).shape
+    (torch.Size([2, 16, 2, 2]), torch.Size([2, 512]))
+    """
+
+    def __init__(
+        self,
+        in_chans: int = 3,
+        channels: tuple[int, ...] = (64, 128, 256, 512),
+        stem_channels: int = 32,
+        vector_features: int = 512,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(in_chans, stem_channels, 3, padding=1), nn.LeakyReLU())
+        widths = (stem_channels, *channels)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                _conv_block(widths[i], widths[i + 1]),
+                ResidualUnit(widths[i + 1], dropout if i >= len(channels) // 2 else 0.0),
+            )
+            for i in range(len(channels))
+        )
+        self.projection = nn.Sequential(
+            nn.Linear(channels[-1], vector_features),
+            nn.LeakyReLU(),
+            nn.Linear(vector_features, vector_features),
+        )
+        self.out_features = channels[-1]
+        self.vector_features = vector_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images `x` (n, 3, h, w) to feature maps (n, d, h/16, w/16)."""
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Map feature maps (n, d, h, w) to vectors (n, vector_features)."""
+        vector: Tensor = self.projection(maps.mean(dim=(2, 3)))
+        return vector

@@ -1,0 +1,113 @@
+"""FusionNet, the first stage of FusionM4Net: two encoders whose features are added."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, classify_branches
+from sklearn_skin.modules.heads import Head
+
+__all__ = ["FusionNet"]
+
+
+class FusionNet(nn.Module):
+    r"""Two encoders and three branches for a clinical and a dermoscopic image.
+
+    .. math:: P_b = H_b(F_b), \quad b \in \{clin, derm, fusion\}, \quad
+        F_{fusion} = F_{clin} + F_{derm}
+
+    with a `Head` H per branch. The loss is the sum over branches of the mean over tasks of
+    cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
+
+    Parameters
+    ----------
+    clinical, dermoscopy : StagedEncoder
+        Encoders of equal output length; two ``resnet50`` in the source.
+    n_classes : sequence of int
+        Number of classes of each task.
+    dropout : float, default=0.3
+        Dropout of the heads, in [0, 1).
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability in [0, 1) of hiding an image in training.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        Keys of what `forward` returns, the final branch last.
+
+    Raises
+    ------
+    ValueError
+        If the encoders' vectors differ in length.
+
+    References
+    ----------
+    .. [1] P. Tang, X. Yan, Y. Nan, S. Xiang, S. Krammer and T. Lasser, "FusionM4Net: A
+       multi-stage multi-modal learning algorithm for multi-label skin lesion classification",
+       Medical Image Analysis 76, 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._fusionnet import FusionNet
+    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> net = FusionNet(StagedEncoder("test_resnet"), StagedEncoder("test_resnet"), [5, 2])
+    >>> logits = net.eval()([torch.rand(3, 3, 64, 64)] * 2)
+    >>> {branch: [task.shape[1] for task in tasks] for branch, tasks in logits.items()}
+    {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
+    """
+
+    branches = BRANCHES
+
+    def __init__(
+        self,
+        clinical: StagedEncoder,
+        dermoscopy: StagedEncoder,
+        n_classes: Sequence[int],
+        *,
+        dropout: float = 0.3,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if clinical.out_features != dermoscopy.out_features:
+            raise ValueError(
+                "FusionNet adds the vectors of its encoders, which must be of equal length; "
+                f"got {clinical.out_features} and {dermoscopy.out_features} features."
+            )
+        self.pair = EncoderPair(
+            [clinical, dermoscopy],
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        self.heads = nn.ModuleDict(
+            {name: Head(clinical.out_features, n_classes, dropout=dropout) for name in BRANCHES}
+        )
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Return the logits (n, C_t) of each branch and task.
+
+        Parameters
+        ----------
+        images : sequence of 2 Tensors of shape (n, 3, h, w)
+            Clinical and dermoscopic images, pixels in [0, 1].
+        metadata : Tensor, default=None
+            Ignored: the first stage sees images only.
+        present : bool Tensor of shape (n, 2), default=None
+            Which images there are; None means all.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensor
+        """
+        clinical, dermoscopy = self.pair(images, present)
+        vectors = dict(zip(BRANCHES, (clinical, dermoscopy, clinical + dermoscopy)))
+        return classify_branches(self.heads, vectors)

@@ -1,0 +1,90 @@
+"""One backbone per image column, and one image feature per row."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from sklearn_skin.modules.backbones import Backbone
+
+
+class ImageColumns(nn.Module):
+    """Backbones over the image columns of a row.
+
+    The columns' maps are concatenated along the channels (after averaging down to the smallest
+    where backbones differ in resolution), and so are their vectors.
+
+    Parameters
+    ----------
+    backbones : sequence of Backbone
+        One per image column, or a single one with `share_backbone`.
+    n_images : int, default=None
+        Number of image columns k; ``len(backbones)`` by default.
+    share_backbone : bool, default=False
+        Use the only backbone for every column.
+
+    Raises
+    ------
+    ValueError
+        If the number of backbones does not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules import make_backbone
+    >>> columns = ImageColumns([make_backbone("resnet10t")], 2, share_backbone=True).eval()
+    >>> maps = columns.features([torch.rand(3, 3, 32, 32)] * 2)
+    >>> columns.pool(maps).shape
+    torch.Size([3, 1024])
+    """
+
+    def __init__(
+        self,
+        backbones: Sequence[Backbone],
+        n_images: int | None = None,
+        *,
+        share_backbone: bool = False,
+    ) -> None:
+        super().__init__()
+        self.n_images = len(backbones) if n_images is None else n_images
+        expected = min(1, self.n_images) if share_backbone else self.n_images
+        if len(backbones) != expected:
+            raise ValueError(
+                f"{self.n_images} image columns need {expected} backbones with "
+                f"share_backbone={share_backbone}; got {len(backbones)}."
+            )
+        self.backbones = nn.ModuleList(backbones)
+        self.map_widths = [self._backbone(j).out_features for j in range(self.n_images)]
+        self.map_features = sum(self.map_widths)
+        self.vector_features = sum(self._backbone(j).vector_features for j in range(self.n_images))
+
+    def _backbone(self, column: int) -> Backbone:
+        backbone = self.backbones[min(column, len(self.backbones) - 1)]
+        assert isinstance(backbone, Backbone)
+        return backbone
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no weight of any backbone is trained."""
+        return all(self._backbone(j).frozen for j in range(self.n_images))
+
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Map k images (n, 3, h, w), pixels in [0, 1], to k feature maps."""
+        return [self._backbone(j)(image) for j, image in enumerate(images)]
+
+    def join(self, maps: Sequence[Tensor]) -> Tensor:
+        """Concatenate k maps into one (n, sum of channels, h', w')."""
+        height = min(image.shape[2] for image in maps)
+        width = min(image.shape[3] for image in maps)
+        same = [
+            image
+            if image.shape[2:] == (height, width)
+            else adaptive_avg_pool2d(image, (height, width))
+            for image in maps
+        ]
+        return torch.cat(same, dim=1)
+
+    def pool(self, maps: Sequence[Tensor]) -> Tensor:
+        """Concatenate the vectors of k maps into one (n, sum of lengths)."""
+        return torch.cat([self._backbone(j).pool(image) for j, image in enumerate(maps)], dim=1)

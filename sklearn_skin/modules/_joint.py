@@ -1,0 +1,235 @@
+"""Joint fusion: one classifier over the fused feature of images and metadata."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from sklearn_skin.modules._image_columns import ImageColumns
+from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules.backbones import Backbone
+from sklearn_skin.modules.fusion import accepts_groups, fusion_inputs, make_fusion
+from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.metadata import MetadataEncoder
+
+
+class JointFusionNet(nn.Module):
+    r"""Classify the fusion of image and metadata features.
+
+    .. math:: \mathrm{logits}_t = C_t(F(f_I, f_M))
+
+    The images of a row are joined into one image feature f_I (`ImageColumns`). The operator F
+    gets the pooled vector or the feature map, and the encoded or the raw metadata, as its
+    attributes `takes` and `metadata` say. Without metadata the classifier reads the pooled image
+    (branch ``"image"``), without images the encoded metadata (branch ``"metadata"``).
+
+    Parameters
+    ----------
+    backbones : sequence of Backbone
+        One per image column, or one with `share_backbone`; empty for metadata alone.
+    n_metadata : int
+        Number of metadata features p; 0 for images alone.
+    n_classes : sequence of int
+        Number of classes of each task.
+    fusion : str, default="concat"
+        Name of a fusion operator.
+    fusion_options : dict, default=None
+        Its parameters.
+    n_images : int, default=None
+        Number of image columns; ``len(backbones)`` by default.
+    share_backbone : bool, default=False
+        Use one backbone for every image column.
+    metadata_hidden : sequence of int, default=(128, 256)
+        Layers of the metadata encoder.
+    metadata_options : dict, default=None
+        Further parameters of `MetadataEncoder`.
+    metadata_groups : list of list of int, default=None
+        Columns that encode one raw variable: tokens of attention, and units of dropout.
+    image_dropout : float, default=0.0
+        Dropout on the pooled image, in [0, 1).
+    classifier_hidden : sequence of int, default=()
+        Widths of dense layers before the linear classifiers.
+    dropout : float, default=0.0
+        Dropout in the classifier, in [0, 1).
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability of hiding a modality in training; see `MissingModality`.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        Keys of what `forward` returns, the final branch last.
+
+    References
+    ----------
+    .. [1] Systems S0, S1 and S3 (structure JF) of the user guide.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules import make_backbone
+    >>> net = JointFusionNet([make_backbone("resnet10t")], 5, [3]).eval()
+    >>> logits = net([torch.rand(2, 3, 32, 32)], torch.rand(2, 5))
+    >>> {branch: [task.shape for task in tasks] for branch, tasks in logits.items()}
+    {'fusion': [torch.Size([2, 3])]}
+    """
+
+    def __init__(
+        self,
+        backbones: Sequence[Backbone],
+        n_metadata: int,
+        n_classes: Sequence[int],
+        *,
+        fusion: str = "concat",
+        fusion_options: dict[str, Any] | None = None,
+        n_images: int | None = None,
+        share_backbone: bool = False,
+        metadata_hidden: Sequence[int] = (128, 256),
+        metadata_options: dict[str, Any] | None = None,
+        metadata_groups: list[list[int]] | None = None,
+        image_dropout: float = 0.0,
+        classifier_hidden: Sequence[int] = (),
+        dropout: float = 0.0,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.images = ImageColumns(backbones, n_images, share_backbone=share_backbone)
+        if not self.images.n_images and not n_metadata:
+            raise ValueError("A network needs image columns or metadata features; got neither.")
+        self.n_metadata = n_metadata
+        self.missing = MissingModality(
+            self.images.map_widths,
+            n_metadata,
+            metadata_groups,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        self.image_dropout = nn.Dropout(image_dropout)
+        options = {"metadata_groups": metadata_groups} if accepts_groups(fusion) else {}
+        options |= fusion_options or {}
+        self.takes, reads = fusion_inputs(fusion, **options)
+        fuses = bool(self.images.n_images and n_metadata)
+        self.encoder: MetadataEncoder | None = None
+        if n_metadata and (self._individual or not fuses or reads == "encoded"):
+            self.encoder = MetadataEncoder(n_metadata, metadata_hidden, **(metadata_options or {}))
+        self.reads_raw = reads == "raw"
+        self.fusion: Any = None
+        if fuses:
+            metadata_dim = n_metadata if self.reads_raw else self._encoder().out_features
+            self.fusion = make_fusion(fusion, self._image_dim(), metadata_dim, **options)
+        widths = self._widths()
+        self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
+        self.classifiers = nn.ModuleDict(
+            {
+                branch: LinearHeads(
+                    widths[branch], n_classes, hidden=classifier_hidden, dropout=dropout
+                )
+                for branch in self.branches
+            }
+        )
+
+    # Whether f_I and f_M are classified beside the fused feature.
+    _individual = False
+
+    def _image_dim(self) -> int:
+        images = self.images
+        return images.vector_features if self.takes == "vector" else images.map_features
+
+    def _encoder(self) -> MetadataEncoder:
+        assert self.encoder is not None
+        return self.encoder
+
+    def _widths(self) -> dict[str, int]:
+        """Return the length of each branch's feature, the fused one last."""
+        widths = {"image": self.images.vector_features} if self.images.n_images else {}
+        if self.encoder is not None:
+            widths["metadata"] = self.encoder.out_features
+        if self.fusion is not None:
+            widths["fusion"] = int(self.fusion.out_features)
+        return widths
+
+    @property
+    def frozen(self) -> bool:
+        """Whether `features` gives the same maps in every epoch, so that they can be kept."""
+        return self.images.frozen
+
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Compute the feature maps, the part of the network that can be frozen and kept.
+
+        Parameters
+        ----------
+        images : sequence of k Tensors of shape (n, 3, h, w)
+            One per image column, pixels in [0, 1].
+
+        Returns
+        -------
+        maps : list of k Tensors of shape (n, d, h', w')
+        """
+        if len(images) != self.images.n_images:
+            raise ValueError(f"Expected {self.images.n_images} image columns; got {len(images)}.")
+        return self.images.features(images)
+
+    def encode(
+        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Compute the features that are classified, by branch.
+
+        Parameters
+        ----------
+        maps : sequence of k Tensors of shape (n, d, h', w')
+            What `features` returned.
+        metadata : Tensor of shape (n, p) or None
+            Metadata features.
+        present : bool Tensor of shape (n, k), default=None
+            Which images there are; all by default.
+
+        Returns
+        -------
+        features : dict of str to Tensor of shape (n, d)
+            By branch: ``"image"``, ``"metadata"``, ``"fusion"``, as far as they are used.
+        """
+        if self.n_metadata and metadata is None:
+            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
+        maps, metadata = self.missing(list(maps), metadata, present)
+        found: dict[str, Tensor] = {}
+        if maps and (self._individual or self.fusion is None or self.takes == "vector"):
+            found["image"] = self.image_dropout(self.images.pool(maps))
+        if self.encoder is not None:
+            found["metadata"] = self.encoder(metadata)
+        if self.fusion is not None:
+            image = found["image"] if self.takes == "vector" else self.images.join(maps)
+            found["fusion"] = self.fusion(image, metadata if self.reads_raw else found["metadata"])
+        return found
+
+    def forward_features(
+        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+    ) -> dict[str, list[Tensor]]:
+        """Classify feature maps that were computed before.
+
+        Parameters
+        ----------
+        maps : sequence of k Tensors of shape (n, d, h', w')
+            What `features` returned.
+        metadata : Tensor of shape (n, p) or None
+            Metadata features.
+        present : bool Tensor of shape (n, k), default=None
+            Which images there are; all by default.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensors of shape (n, C_t)
+            By branch, then by task.
+        """
+        found = self.encode(maps, metadata, present)
+        return {branch: self.classifiers[branch](found[branch]) for branch in self.branches}
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Map images (n, 3, h, w) in [0, 1] and metadata (n, p) to logits by branch."""
+        return self.forward_features(self.features(images), metadata, present)

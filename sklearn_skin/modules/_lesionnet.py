@@ -1,0 +1,190 @@
+"""MultiModalLesionNet: a small CNN and a metadata perceptron per image type."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.metadata import MetadataEncoder
+
+
+def _conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    )
+
+
+class LesionNet(nn.Module):
+    r"""Late fusion of image types, each with its own metadata and a learnable boost.
+
+    .. math:: l_u = W_u [\mathrm{flatten}(\mathrm{CNN}_u(x_u)); b_u \,\mathrm{MLP}_u(m_u)] + c_u,
+        \quad \mathrm{logits} = V_2 \,\mathrm{ReLU}(V_1 [l_1; \dots; l_k])
+
+    for the image types u (clinical and dermoscopic in the source). Each CNN has two blocks of
+    conv3x3, ReLU, conv3x3, ReLU, max-pool 2. The source ends in a softmax under a cross-entropy
+    that takes logits; this network returns logits.
+
+    Parameters
+    ----------
+    image_size : (int, int)
+        Height and width of the images in pixels, at least 4: the map is flattened.
+    n_metadata : int
+        Number of metadata features p; may be 0.
+    n_classes : sequence of int
+        Number of classes of each task.
+    n_images : int, default=2
+        Number of image types k.
+    channels : int, default=10
+        Channels of every convolution.
+    metadata_layers : int, default=2
+        Hidden layers of each perceptron, at least 1; the source's preset has 10.
+    metadata_units : int, default=32
+        Width of each of them.
+    metadata_columns : list of k lists of int, default=None
+        Metadata columns of each image type; all columns for each by default.
+    classifier_hidden : int, default=64
+        Width between the two layers of the final classifier.
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability of hiding a modality in training; see `MissingModality`.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        ``("fusion",)``.
+    boosts : Parameter of shape (k,)
+        :math:`b_u`, 1 at first.
+
+    References
+    ----------
+    .. [1] System S2 of the user guide.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = LesionNet((32, 32), 6, [4], metadata_columns=[[0, 1, 2], [3, 4, 5]])
+    >>> net([torch.rand(2, 3, 32, 32)] * 2, torch.rand(2, 6))["fusion"][0].shape
+    torch.Size([2, 4])
+    """
+
+    frozen = False
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        n_metadata: int,
+        n_classes: Sequence[int],
+        *,
+        n_images: int = 2,
+        channels: int = 10,
+        metadata_layers: int = 2,
+        metadata_units: int = 32,
+        metadata_columns: list[list[int]] | None = None,
+        classifier_hidden: int = 64,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        columns = metadata_columns or [list(range(n_metadata))] * n_images
+        if len(columns) != n_images:
+            raise ValueError(
+                f"`metadata_columns` must have one list for each of the {n_images} image types; "
+                f"got {len(columns)}."
+            )
+        self.n_images, self.n_metadata, self.metadata_columns = n_images, n_metadata, columns
+        self.convolutions = nn.ModuleList(
+            nn.Sequential(_conv_block(3, channels), _conv_block(channels, channels))
+            for _ in range(n_images)
+        )
+        self.missing = MissingModality(
+            [channels] * n_images,
+            n_metadata,
+            columns if metadata_columns and n_metadata else None,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        hidden = [metadata_units] * metadata_layers
+        self.perceptrons = nn.ModuleList(
+            MetadataEncoder(len(own), hidden, batch_norm=False) if own else nn.Identity()
+            for own in columns
+        )
+        self.boosts = nn.Parameter(torch.ones(n_images))
+        flat = channels * (image_size[0] // 4) * (image_size[1] // 4)
+        total = sum(n_classes)
+        self.modality_logits = nn.ModuleList(
+            nn.Linear(flat + (metadata_units if own else 0), total) for own in columns
+        )
+        self.classifier = LinearHeads(n_images * total, n_classes, hidden=(classifier_hidden,))
+        self.branches = ("fusion",)
+
+    def freeze(self, freeze: str | int | None) -> None:
+        """Stop training the first convolution blocks of every image type, for fine-tuning.
+
+        Parameters
+        ----------
+        freeze : None, "backbone" or int
+            None, all, or that many (0, 1 or 2) blocks; the others are trained.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many blocks.
+        """
+        n_blocks = {None: 0, "backbone": 2, 0: 0, 1: 1, 2: 2}.get(freeze)
+        if n_blocks is None:
+            raise ValueError(f"`freeze` must be None, 'backbone', 0, 1 or 2; got {freeze!r}.")
+        for blocks in self.convolutions:
+            for i, block in enumerate(blocks.children()):
+                block.requires_grad_(i >= n_blocks)
+
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Map k images (n, 3, h, w) to k feature maps (n, channels, h/4, w/4)."""
+        if len(images) != self.n_images:
+            raise ValueError(f"Expected {self.n_images} image columns; got {len(images)}.")
+        return [cnn(image) for cnn, image in zip(self.convolutions, images, strict=True)]
+
+    def forward_features(
+        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+    ) -> dict[str, list[Tensor]]:
+        """Classify feature maps.
+
+        Parameters
+        ----------
+        maps : sequence of k Tensors of shape (n, channels, h/4, w/4)
+            What `features` returned.
+        metadata : Tensor of shape (n, p) or None
+            Metadata features.
+        present : bool Tensor of shape (n, k), default=None
+            Which images there are; all by default.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensors of shape (n, C_t)
+            Branch ``"fusion"``, then by task.
+        """
+        if self.n_metadata and metadata is None:
+            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
+        maps, metadata = self.missing(list(maps), metadata, present)
+        logits = []
+        for u, own in enumerate(self.metadata_columns):
+            parts = [maps[u].flatten(1)]
+            if own and metadata is not None:
+                parts.append(self.boosts[u] * self.perceptrons[u](metadata[:, own]))
+            logits.append(self.modality_logits[u](torch.cat(parts, dim=1)))
+        return {"fusion": self.classifier(torch.cat(logits, dim=1))}
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Map images (n, 3, h, w) in [0, 1] and metadata (n, p) to logits by branch."""
+        return self.forward_features(self.features(images), metadata, present)

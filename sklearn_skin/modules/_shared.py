@@ -1,0 +1,145 @@
+"""PEMM: one encoder for the clinical and the dermoscopic image, with shared cross-attention."""
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._two_images import (
+    BRANCHES,
+    EncoderPair,
+    classify_branches,
+    find_attention,
+)
+from sklearn_skin.modules.heads import Head
+
+__all__ = ["SharedFusionNet"]
+
+# Families for which the source measured a loss from sharing the encoder (table 5.18).
+_LOSING = ("ResNet", "DenseNet")
+
+
+class SharedFusionNet(nn.Module):
+    r"""Parameter-efficient multi-modal network (PEMM) for a clinical and a dermoscopic image.
+
+    .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
+
+    where one encoder gives f_C and f_D, a shared cross-attention block follows each of its four
+    stages, and H is a `Head`. The loss is W L_C + (0.5 - W) L_D + 0.5 L_F with W = 0.1.
+
+    Parameters
+    ----------
+    encoders : sequence of StagedEncoder
+        One encoder for both images, or two (clinical, dermoscopy) for the ablation without
+        sharing; ``swinv2_tiny_window8_256`` fits the source's counts.
+    n_classes : sequence of int
+        Number of classes of each task.
+    attention : {"shared", "cross", "none"}, default="shared"
+        One set of projections for both modalities, one for each, or no attention.
+    share_heads : bool, default=False
+        Classify both images by one head; the fusion keeps its own.
+    scaled_attention : bool, default=False
+        Divide attention scores by the square root of the queries' width. The source does not.
+    dropout : float, default=0.3
+        Dropout of the heads, in [0, 1).
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability in [0, 1) of hiding an image in training.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        Keys of what `forward` returns, the final branch last.
+
+    Warns
+    -----
+    UserWarning
+        If a ResNet or a DenseNet is shared: the source reports a loss of accuracy for them.
+
+    References
+    ----------
+    .. [1] P. Tang, "Deep learning-based multi-modal fusion method for skin lesion
+       classification", dissertation, Technical University of Munich, 2024, section 5.4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._shared import SharedFusionNet
+    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> net = SharedFusionNet([StagedEncoder("test_convnext")], [5, 2]).eval()
+    >>> logits = net([torch.rand(3, 3, 64, 64)] * 2)
+    >>> {branch: [task.shape[1] for task in tasks] for branch, tasks in logits.items()}
+    {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
+    """
+
+    branches = BRANCHES
+
+    def __init__(
+        self,
+        encoders: Sequence[StagedEncoder],
+        n_classes: Sequence[int],
+        *,
+        attention: str = "shared",
+        share_heads: bool = False,
+        scaled_attention: bool = False,
+        dropout: float = 0.3,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.pair = EncoderPair(
+            encoders,
+            attention=find_attention(attention, ("shared", "cross", "none")),
+            scaled=scaled_attention,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        if len(encoders) == 1 and encoders[0].family in _LOSING:
+            warnings.warn(
+                f"Sharing a {encoders[0].family} between both images lowered accuracy in the "
+                "source; Swin and ConvNeXt did not.",
+                stacklevel=2,
+            )
+        clinical, dermoscopy = self.pair.out_features
+        if share_heads and clinical != dermoscopy:
+            raise ValueError(
+                "`share_heads` needs vectors of equal length; "
+                f"got {clinical} and {dermoscopy} features."
+            )
+        widths = (
+            {"images": clinical} if share_heads else dict(zip(BRANCHES, (clinical, dermoscopy)))
+        )
+        self.heads = nn.ModuleDict(
+            {
+                name: Head(width, n_classes, dropout=dropout)
+                for name, width in {**widths, "fusion": clinical + dermoscopy}.items()
+            }
+        )
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Return the logits (n, C_t) of each branch and task.
+
+        Parameters
+        ----------
+        images : sequence of 2 Tensors of shape (n, 3, h, w)
+            Clinical and dermoscopic images, pixels in [0, 1].
+        metadata : Tensor, default=None
+            Ignored: the source's network sees images only.
+        present : bool Tensor of shape (n, 2), default=None
+            Which images there are; None means all.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensor
+        """
+        clinical, dermoscopy = self.pair(images, present)
+        fused = torch.cat([clinical, dermoscopy], dim=1)
+        return classify_branches(self.heads, dict(zip(BRANCHES, (clinical, dermoscopy, fused))))

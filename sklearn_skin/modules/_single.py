@@ -1,0 +1,64 @@
+"""One image, one encoder, one head: the baseline of the two-image networks."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules.heads import Head
+
+
+class SingleImageNet(nn.Module):
+    """Classify one image with a `Head`.
+
+    Parameters
+    ----------
+    encoder : StagedEncoder
+        Encoder of the image.
+    n_classes : sequence of int
+        Number of classes of each task.
+    dropout : float, default=0.3
+        Dropout in the head, in [0, 1).
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Accepted for symmetry; a row's only image is never hidden.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> net = SingleImageNet(StagedEncoder("test_resnet"), [5, 2]).eval()
+    >>> [task.shape[1] for task in net([torch.rand(3, 3, 32, 32)])["image"]]
+    [5, 2]
+    """
+
+    branches = ("image",)
+
+    def __init__(
+        self,
+        encoder: StagedEncoder,
+        n_classes: Sequence[int],
+        *,
+        dropout: float = 0.3,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.missing = MissingModality(
+            [encoder.out_features], 0, allow_missing_images=allow_missing_images
+        )
+        self.head = Head(encoder.out_features, n_classes, dropout=dropout)
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Map one image (n, 3, h, w) in [0, 1] to logits; metadata are ignored."""
+        vector = self.encoder(images[0])[:, :, None, None]
+        (filled,), _ = self.missing([vector], None, present)
+        return {"image": self.head(filled.flatten(1))}

@@ -1,0 +1,199 @@
+"""Multiplicative fusion whose backbone also learns to enlarge the image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from sklearn_skin.modules._decoder import Decoder
+from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules.backbones import Backbone
+from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.metadata import MetadataEncoder
+
+_MODES = ("bicubic", "bilinear")
+
+
+class SuperResolutionNet(nn.Module):
+    r"""Weigh image features by metadata features, with super-resolution as a second task.
+
+    .. math:: z = f_I \odot f_M, \quad f_I = \mathrm{pool}(\mathrm{conv}_{1 \times 1}(V)), \quad
+        f_M = \mathrm{MLP}(m)
+
+    V is the last map of the backbone. A decoder predicts from V the input image at twice its
+    size; the target is the input enlarged by interpolation. The image is the input as the network
+    gets it, in [0, 1], after augmentation.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        For the one image column.
+    n_metadata : int
+        Number of metadata features p; with 0, z is the image's feature.
+    n_classes : sequence of int
+        Number of classes of each task.
+    upsampling : "bilinear" or "bicubic", default="bilinear"
+        How the target is made.
+    feature_dim : int, default=512
+        Length of f_I and f_M.
+    metadata_hidden : sequence of int, default=(64, 128, 256)
+        Layers of the metadata perceptron before its last, with ReLU.
+    classifier_hidden : int, default=256
+        Width between the two layers of the classifier.
+    dropout : float, default=0.0
+        Dropout in the classifier, in [0, 1).
+    metadata_groups : list of list of int, default=None
+        Columns that `modality_dropout` hides together.
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images; they add nothing to the reconstruction's error.
+    modality_dropout : float, default=0.0
+        Probability of hiding a modality in training; see `MissingModality`.
+
+    Attributes
+    ----------
+    branches : tuple of str
+        ``("fusion",)``.
+
+    Raises
+    ------
+    ValueError
+        If `upsampling` is unknown.
+
+    References
+    ----------
+    .. [1] System S7 of the user guide, eqs. 1, 2 and 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules import make_backbone
+    >>> net = SuperResolutionNet(make_backbone("resnet10t"), 5, [3])
+    >>> out = net([torch.rand(2, 3, 32, 32)], torch.rand(2, 5))
+    >>> out["fusion"][0].shape, out["reconstruction"].shape, out["target"].shape
+    (torch.Size([2, 3]), torch.Size([2, 3, 64, 64]), torch.Size([2, 3, 64, 64]))
+    """
+
+    # The decoder needs the images themselves, so kept feature maps would not do.
+    frozen = False
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        n_metadata: int,
+        n_classes: Sequence[int],
+        *,
+        upsampling: str = "bilinear",
+        feature_dim: int = 512,
+        metadata_hidden: Sequence[int] = (64, 128, 256),
+        classifier_hidden: int = 256,
+        dropout: float = 0.0,
+        metadata_groups: list[list[int]] | None = None,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if upsampling not in _MODES:
+            raise ValueError(f"`upsampling` must be one of {list(_MODES)}; got {upsampling!r}.")
+        self.backbone = backbone
+        self.upsampling = upsampling
+        self.n_metadata = n_metadata
+        self.missing = MissingModality(
+            [backbone.out_features],
+            n_metadata,
+            metadata_groups,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
+        self.project = nn.Conv2d(backbone.out_features, feature_dim, 1)
+        self.encoder: MetadataEncoder | None = None
+        if n_metadata:
+            self.encoder = MetadataEncoder(
+                n_metadata,
+                (*metadata_hidden, feature_dim),
+                batch_norm=False,
+                last_activation=False,
+            )
+        self.classifier = LinearHeads(
+            feature_dim, n_classes, hidden=(classifier_hidden,), dropout=dropout
+        )
+        self.decoder = Decoder(backbone.out_features)
+        self.branches = ("fusion",)
+
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Map the one image (n, 3, h, w), pixels in [0, 1], to its feature map."""
+        if len(images) != 1:
+            raise ValueError(f"This network takes one image column; got {len(images)}.")
+        return [self.backbone(images[0])]
+
+    def forward_features(
+        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+    ) -> dict[str, list[Tensor]]:
+        """Classify the feature map, without the decoder.
+
+        Parameters
+        ----------
+        maps : sequence of one Tensor of shape (n, d, h', w')
+            What `features` returned.
+        metadata : Tensor of shape (n, p) or None
+            Metadata features.
+        present : bool Tensor of shape (n, 1), default=None
+            Which images there are; all by default.
+
+        Returns
+        -------
+        logits : dict of str to list of Tensors of shape (n, C_t)
+            Branch ``"fusion"``, then by task.
+        """
+        if self.n_metadata and metadata is None:
+            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
+        filled, metadata = self.missing(list(maps), metadata, present)
+        fused = self.project(filled[0]).mean(dim=(2, 3))
+        if self.encoder is not None:
+            fused = fused * self.encoder(metadata)
+        return {"fusion": self.classifier(fused)}
+
+    def enlarge(self, image: Tensor) -> Tensor:
+        """Interpolate images (n, 3, h, w) in [0, 1] to twice their size."""
+        twice = interpolate(image, scale_factor=2.0, mode=self.upsampling, align_corners=False)
+        return twice.clamp(0, 1)  # bicubic overshoots at edges
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+        *,
+        with_target: bool | None = None,
+    ) -> dict[str, Any]:
+        """Classify and reconstruct.
+
+        Parameters
+        ----------
+        images : sequence of one Tensor of shape (n, 3, h, w)
+            Pixels in [0, 1].
+        metadata : Tensor of shape (n, p), default=None
+            Metadata features.
+        present : bool Tensor of shape (n, 1), default=None
+            Which images there are; all by default.
+        with_target : bool, default=None
+            Whether to give the target as well; by default in training only.
+
+        Returns
+        -------
+        output : dict
+            ``"fusion"``: list of logits (n, C_t); ``"reconstruction"`` and, if asked,
+            ``"target"``: Tensors of shape (n, 3, 2 h, 2 w).
+        """
+        maps = self.features(images)
+        output: dict[str, Any] = dict(self.forward_features(maps, metadata, present))
+        height, width = images[0].shape[-2:]
+        output["reconstruction"] = self.decoder(maps[0], (2 * height, 2 * width))
+        if self.training if with_target is None else with_target:
+            target = self.enlarge(images[0])
+            if present is not None:
+                own = output["reconstruction"].detach()
+                target = torch.where(present[:, 0, None, None, None], target, own)
+            output["target"] = target
+        return output

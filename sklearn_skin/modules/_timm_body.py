@@ -1,0 +1,115 @@
+"""A timm network as a feature extractor: maps of one layout, whatever the network's own."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._timm import import_timm
+from sklearn_skin.modules._weights import create_pretrained, head_names, load_weights
+
+
+class TimmBody(nn.Module):
+    """A timm network without its classifier, giving maps of shape (n, d, h, w)."""
+
+    def __init__(self, network: nn.Module, fixed_size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.fixed_size = fixed_size
+        self.n_prefix = int(getattr(network, "num_prefix_tokens", 0) or 0)
+        self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fixed_size is not None and x.shape[-2:] != torch.Size(self.fixed_size):
+            raise ValueError(
+                f"This backbone was made for images of {self.fixed_size} pixels; got "
+                f"{tuple(x.shape[-2:])}. Pass `img_size` to make_backbone."
+            )
+        maps = self.network.forward_features(x)
+        if not isinstance(maps, Tensor):
+            raise ValueError(f"{type(self.network).__name__} gives no single feature map.")
+        if maps.dim() == 3:
+            return self._to_grid(maps, x.shape[-2] / x.shape[-1])
+        return maps.permute(0, 3, 1, 2) if self.channels_last else maps
+
+    def _to_grid(self, tokens: Tensor, aspect: float) -> Tensor:
+        tokens = tokens[:, self.n_prefix :]
+        height = round(math.sqrt(tokens.shape[1] * aspect))
+        return tokens.transpose(1, 2).unflatten(2, (height, tokens.shape[1] // height))
+
+    def pool(self, maps: Tensor) -> Tensor:
+        # ConvNeXt and averaging transformers were trained with a norm after the pool.
+        norm = getattr(getattr(self.network, "head", None), "norm", None)
+        if isinstance(norm, nn.LayerNorm):  # timm's LayerNorm2d is one
+            return norm(maps.mean(dim=(2, 3), keepdim=True)).flatten(1)
+        norm = getattr(self.network, "fc_norm", None)
+        vectors = maps.mean(dim=(2, 3))
+        return norm(vectors) if isinstance(norm, nn.Module) else vectors
+
+
+def _stages_of(names: Sequence[str], grouped: dict[Any, list[str]], prefix: str) -> list[list[str]]:
+    """Order timm's groups of parameters, with whatever timm left out in the first one."""
+    stages = [[prefix + name for name in grouped[key]] for key in sorted(grouped)]
+    known = {name for stage in stages for name in stage}
+    stages[0] += [name for name in names if name not in known]
+    return stages
+
+
+def _create_network(name: str, pretrained: bool, options: dict[str, Any], in_chans: int) -> Any:
+    with warnings.catch_warnings():
+        # Old names such as 'xception' are the ones that the sources print.
+        warnings.filterwarnings("ignore", message="Mapping deprecated model name")
+        return import_timm().create_model(name, pretrained=pretrained, in_chans=in_chans, **options)
+
+
+def make_timm_body(
+    name: str,
+    weights: str | Path | None,
+    in_chans: int,
+    img_size: int | tuple[int, int] | None,
+    keep_head: bool,
+) -> tuple[TimmBody, int, tuple[tuple[float, ...], tuple[float, ...]], list[list[str]]]:
+    """Make the parts of a `Backbone` from timm; the parameters are those of `make_backbone`.
+
+    Returns
+    -------
+    body : TimmBody
+        The network, with its weights.
+    out_features : int
+        Channels of the map.
+    normalisation : tuple of two tuples of float
+        Mean and standard deviation per image channel.
+    stages : list of lists of str
+        Names of the body's parameters by stage.
+    """
+    timm = import_timm()
+    config = timm.get_pretrained_cfg(name)
+    fixed = config is not None and config.fixed_input_size
+    options: dict[str, Any] = {} if keep_head else {"num_classes": 0}
+    if fixed and img_size is not None:
+        options["img_size"] = img_size
+    network: Any
+    if weights == "imagenet":
+        network = create_pretrained(name, lambda p: _create_network(name, p, options, in_chans))
+    else:
+        network = _create_network(name, False, options, in_chans)
+        if weights is not None:
+            load_weights(network, weights, name, head_names(network), in_chans)
+    if not keep_head:
+        for head in ("pre_logits", "conv_head", "norm_head"):
+            if head in head_names(network):
+                setattr(network, head, nn.Identity())
+    default = network.default_cfg
+    size = default["input_size"][-2:] if img_size is None else img_size
+    fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    body = TimmBody(network, fixed_size if fixed else None)
+    grouped = timm.models.group_parameters(network, network.group_matcher(coarse=True))
+    stages = _stages_of([n for n, _ in body.named_parameters()], grouped, "network.")
+    mean, std = (tuple(map(float, default[key])) for key in ("mean", "std"))
+    if in_chans != len(mean):
+        mean, std = ((sum(v) / len(v),) * in_chans for v in (mean, std))
+    return body, int(network.num_features), (mean, std), stages

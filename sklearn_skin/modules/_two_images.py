@@ -1,0 +1,173 @@
+"""What the networks for a clinical and a dermoscopic image of one lesion have in common."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._attention import ATTENTIONS
+from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._stages import StagedEncoder
+
+__all__ = ["BRANCHES", "EncoderPair", "classify_branches", "find_attention"]
+
+BRANCHES = ("clinical", "dermoscopy", "fusion")
+
+
+def find_attention(name: str, choices: Sequence[str]) -> type[nn.Module] | None:
+    """Return the class of an attention block; None for ``"none"``."""
+    if name not in choices:
+        raise ValueError(f"`attention` must be one of {list(choices)}; got {name!r}.")
+    return ATTENTIONS.get(name)
+
+
+def classify_branches(
+    heads: nn.ModuleDict, vectors: Mapping[str, Tensor]
+) -> dict[str, list[Tensor]]:
+    """Classify the vector (n, d) of each branch by its head.
+
+    A head named ``"images"`` serves both images in one call, so that its BatchNorm trains on
+    the mixture that its running statistics describe.
+    """
+    if "images" not in heads:
+        return {name: heads[name](vectors[name]) for name in BRANCHES}
+    both = heads["images"](torch.cat([vectors[name] for name in BRANCHES[:2]]))
+    pairs = [logits.chunk(2) for logits in both]
+    return {
+        "clinical": [pair[0] for pair in pairs],
+        "dermoscopy": [pair[1] for pair in pairs],
+        "fusion": heads["fusion"](vectors["fusion"]),
+    }
+
+
+class EncoderPair(nn.Module):
+    """Encode two images into two vectors, with an attention block after each stage.
+
+    Where a row lacks an image, a learned vector stands in for that image's vector, and the
+    other image's map passes the attention blocks unchanged; the missing image's pixels then
+    have no influence on the row.
+
+    Parameters
+    ----------
+    encoders : sequence of StagedEncoder
+        One for both images, or one for the clinical and one for the dermoscopic image. A
+        single encoder takes both as one batch, so that BatchNorm trains on their mixture.
+    attention : type, default=None
+        Class of an attention block, called with the channels of both maps and `scaled`.
+    scaled : bool, default=False
+        Divide attention scores by the square root of the queries' width.
+    allow_missing_images : bool, default=False
+        Learn a stand-in for missing images.
+    modality_dropout : float, default=0.0
+        Probability in [0, 1) of hiding an image in training, never both of a row.
+
+    Attributes
+    ----------
+    out_features : tuple of (int, int)
+        Lengths of the two vectors.
+
+    Raises
+    ------
+    ValueError
+        If there are no or more than two encoders; in `forward`, if there are not two images,
+        or one is missing and `allow_missing_images` is false.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules._two_images import EncoderPair
+    >>> pair = EncoderPair([StagedEncoder("test_resnet")]).eval()
+    >>> [vector.shape for vector in pair([torch.rand(3, 3, 32, 32)] * 2)]
+    [torch.Size([3, 96]), torch.Size([3, 96])]
+    """
+
+    def __init__(
+        self,
+        encoders: Sequence[StagedEncoder],
+        *,
+        attention: type[nn.Module] | None = None,
+        scaled: bool = False,
+        allow_missing_images: bool = False,
+        modality_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(encoders) not in (1, 2):
+            raise ValueError(f"Two images need one or two encoders; got {len(encoders)}.")
+        self.encoders = nn.ModuleList(encoders)
+        clinical, dermoscopy = encoders[0], encoders[-1]
+        self.out_features = (clinical.out_features, dermoscopy.out_features)
+        self.attentions = nn.ModuleList()
+        if attention is not None:
+            for widths in zip(clinical.channels, dermoscopy.channels):
+                self.attentions.append(attention(*widths, scaled=scaled))
+        self.allow_missing_images = allow_missing_images
+        self.modality_dropout = modality_dropout
+        # Attention needs to know which images are hidden before any vector exists, so hiding
+        # happens here and MissingModality only fills in.
+        self.missing = MissingModality(
+            self.out_features, 0, allow_missing_images=allow_missing_images or modality_dropout > 0
+        )
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the vectors depend on nothing that is trained."""
+        frozen = all(encoder.frozen for encoder in self.encoders)
+        return frozen and not len(self.attentions) and not self.modality_dropout
+
+    def _hide(self, present: Tensor | None, like: Tensor) -> Tensor | None:
+        """Check which images (n, 2) there are and, in training, hide some."""
+        if present is not None and not self.allow_missing_images and not bool(present.all()):
+            raise ValueError(
+                "Some images are missing; pass allow_missing_images=True to learn a stand-in."
+            )
+        if not self.training or not self.modality_dropout:
+            return present
+        if present is None:
+            present = torch.ones((len(like), 2), dtype=torch.bool, device=like.device)
+        draw = torch.rand(present.shape, device=present.device)
+        kept = present & (draw >= self.modality_dropout)
+        return torch.where(kept.any(dim=1, keepdim=True), kept, present)
+
+    def _step(
+        self, step: Callable[[Any, Tensor], Tensor], pair: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Run one part of the encoders on both images."""
+        if len(self.encoders) == 1:
+            clinical, dermoscopy = step(self.encoders[0], torch.cat(list(pair))).chunk(2)
+        else:
+            clinical, dermoscopy = (step(e, part) for e, part in zip(self.encoders, pair))
+        return clinical, dermoscopy
+
+    def forward(
+        self, images: Sequence[Tensor], present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Map two images (n, 3, h, w), pixels in [0, 1], to vectors (n, c) and (n, d).
+
+        Parameters
+        ----------
+        images : sequence of 2 Tensors of shape (n, 3, h, w)
+            Clinical and dermoscopic images.
+        present : bool Tensor of shape (n, 2), default=None
+            Which images there are; None means all.
+
+        Returns
+        -------
+        clinical, dermoscopy : Tensor of shape (n, c) and (n, d)
+        """
+        if len(images) != 2:
+            raise ValueError(
+                "This network takes two images per row, clinical then dermoscopic; "
+                f"got {len(images)}."
+            )
+        present = self._hide(present, images[0])
+        maps = self._step(StagedEncoder.begin, images)
+        for k in range(4):
+            maps = self._step(partial(StagedEncoder.stage, k=k), maps)
+            if len(self.attentions):
+                maps = self.attentions[k](*maps, present)
+        vectors = self._step(StagedEncoder.pool, maps)
+        filled, _ = self.missing([vector[:, :, None, None] for vector in vectors], None, present)
+        return filled[0].flatten(1), filled[1].flatten(1)

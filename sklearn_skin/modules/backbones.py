@@ -1,0 +1,262 @@
+"""Image backbones: one interface over every timm network and DermiResNet."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_skin.modules._dermiresnet import DermiResNet
+from sklearn_skin.modules._timm import import_timm
+from sklearn_skin.modules._timm_body import make_timm_body
+from sklearn_skin.modules._weights import load_weights
+
+
+class Backbone(nn.Module):
+    """A network from images to a feature map, and from the map to a vector.
+
+    `forward` takes pixels in [0, 1] and normalises them itself (`normalise`), so that every
+    column of a row can have its own backbone and nobody else needs to know how each of them
+    was pretrained. Made by `make_backbone`.
+
+    Parameters
+    ----------
+    body : Module
+        Maps normalised images to maps (n, d, h', w'); its method `pool` maps those to vectors.
+    out_features : int
+        Channels d of the map.
+    vector_features : int
+        Length of the vector that `pool` gives.
+    normalisation : tuple of two tuples of float
+        Mean and standard deviation per image channel.
+    stages : sequence of sequences of str
+        Names of the body's parameters by stage, the stem first.
+    freeze : None, "backbone" or int, default=None
+        Nothing, everything, or the number of leading stages whose weights stay as they are.
+
+    Attributes
+    ----------
+    frozen : bool
+        Whether every weight is frozen.
+    n_stages : int
+        Stages that `freeze` can count, the stem included.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules import make_backbone
+    >>> backbone = make_backbone("resnet18", freeze=2)
+    >>> backbone.n_stages, backbone.out_features, backbone.frozen
+    (5, 512, False)
+    >>> maps = backbone(torch.rand(2, 3, 64, 64))
+    >>> maps.shape, backbone.pool(maps).shape
+    (torch.Size([2, 512, 2, 2]), torch.Size([2, 512]))
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        body: nn.Module,
+        out_features: int,
+        vector_features: int,
+        normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+        stages: Sequence[Sequence[str]],
+        freeze: str | int | None = None,
+    ) -> None:
+        super().__init__()
+        self.body: Any = body
+        self.out_features = out_features
+        self.vector_features = vector_features
+        self.normalisation = normalisation
+        mean, std = (torch.tensor(values)[:, None, None] for values in normalisation)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.stages = [list(stage) for stage in stages]
+        self.n_stages = len(stages)
+        self.freeze(freeze)
+
+    def freeze(self, freeze: str | int | None) -> None:
+        """Freeze the whole backbone or its first stages, and train all the rest.
+
+        Parameters
+        ----------
+        freeze : None, "backbone" or int
+            Nothing, everything, or the number of leading stages.
+
+        Raises
+        ------
+        ValueError
+            If `freeze` is none of these or counts more stages than there are.
+        """
+        stages = self.stages
+        if freeze is None:
+            freeze = 0
+        if freeze == "backbone":
+            self.body.requires_grad_(False)
+        elif isinstance(freeze, int) and 0 <= freeze <= len(stages):
+            frozen = {name for stage in stages[: int(freeze)] for name in stage}
+            for name, parameter in self.body.named_parameters():
+                parameter.requires_grad_(name not in frozen)
+        else:
+            raise ValueError(
+                f"`freeze` must be None, 'backbone' or an int from 0 to {len(stages)} (the "
+                f"stages of this backbone, the stem included); got {freeze!r}."
+            )
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no weight of the backbone is trained."""
+        return not any(parameter.requires_grad for parameter in self.body.parameters())
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Set the training mode; frozen parts stay in evaluation mode.
+
+        A frozen BatchNorm that kept updating its statistics would not be frozen.
+
+        Parameters
+        ----------
+        mode : bool, default=True
+            Training or evaluation.
+
+        Returns
+        -------
+        self : Backbone
+        """
+        super().train(mode)
+        for module in self.modules():
+            parameters = list(module.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                for part in module.modules():
+                    part.training = False
+        return self
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Subtract the mean from pixels in [0, 1] and divide by the standard deviation.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, c, h, w)
+            Pixels in [0, 1].
+
+        Returns
+        -------
+        images : Tensor of shape (n, c, h, w)
+        """
+        return (images - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map pixels in [0, 1], (n, c, h, w), to feature maps (n, d, h', w')."""
+        maps: Tensor = self.body(self.normalise(images))
+        return maps
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Map feature maps (n, d, h', w') to vectors (n, vector_features).
+
+        Parameters
+        ----------
+        maps : Tensor of shape (n, d, h', w')
+            What `forward` returned.
+
+        Returns
+        -------
+        vectors : Tensor of shape (n, vector_features)
+        """
+        vectors: Tensor = self.body.pool(maps)
+        return vectors
+
+
+def _check_name(name: str) -> None:
+    timm = import_timm()
+    if not isinstance(name, str):
+        raise TypeError(f"`backbone` must be a name; got {type(name).__name__}.")
+    if name == "dermiresnet" or timm.is_model(name.split(".")[0]):
+        return
+    known = ["dermiresnet", *timm.list_models()]
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.6)
+    hint = f" Did you mean one of {close}?" if close else ""
+    raise ValueError(
+        f"`backbone` must be 'dermiresnet' or a name that timm lists "
+        f"(timm.list_models()); got {name!r}.{hint}"
+    )
+
+
+def make_backbone(
+    name: str,
+    *,
+    weights: str | Path | None = None,
+    freeze: str | int | None = None,
+    in_chans: int = 3,
+    img_size: int | tuple[int, int] | None = None,
+    keep_head: bool = False,
+) -> Backbone:
+    """Make an image backbone by name.
+
+    Parameters
+    ----------
+    name : str
+        ``"dermiresnet"`` or any name that timm knows, such as ``"resnet50"``.
+    weights : "imagenet", path or None, default=None
+        Pretrained weights from timm's hub; a local file, safetensors or a torch state dict,
+        read without running code; or random weights. The file may have another classifier.
+    freeze : None, "backbone" or int, default=None
+        Weights that are not trained: none, all, or those of that many leading stages, where
+        the stem counts as one (timm's coarse parameter groups; in ViT and VGG each block or
+        layer is one). Frozen parts stay in evaluation mode, BatchNorm included.
+    in_chans : int, default=3
+        Channels of the images.
+    img_size : int or (int, int), default=None
+        Height and width in pixels, for networks that must know it when they are made (Swin,
+        ViT); their native size by default. Others ignore it.
+    keep_head : bool, default=False
+        Keep the network's unused classification layers, as published parameter counts do.
+
+    Returns
+    -------
+    backbone : Backbone
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (close matches are named), the file does not exist or fits
+        another architecture (the first differing keys are named), there are no such pretrained
+        weights, or `freeze` is out of range; in `forward`, if the network gives no feature map.
+    OSError
+        If pretrained weights are neither in the local cache nor can be downloaded.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.modules import make_backbone
+    >>> backbone = make_backbone("mobilenetv3_small_050", freeze="backbone")
+    >>> backbone.frozen, backbone(torch.rand(2, 3, 32, 32)).shape
+    (True, torch.Size([2, 288, 1, 1]))
+    >>> make_backbone("resnet51")
+    Traceback (most recent call last):
+        ...
+    ValueError: `backbone` must be 'dermiresnet' or a name that timm lists ...
+    """
+    _check_name(name)
+    if name == "dermiresnet":
+        body = DermiResNet(in_chans)
+        if weights == "imagenet":
+            raise ValueError(
+                "Backbone 'dermiresnet' has no pretrained weights; pass weights=None or a "
+                "local file."
+            )
+        if weights is not None:
+            load_weights(body, weights, name, (), in_chans)
+        names = [n for n, _ in body.named_parameters()]
+        groups = ("stem.", "stages.0.", "stages.1.", "stages.2.", "stages.3.", "projection.")
+        stages = [[n for n in names if n.startswith(group)] for group in groups]
+        identity = ((0.0,) * in_chans, (1.0,) * in_chans)
+        return Backbone(
+            body, body.out_features, body.vector_features, identity, stages, freeze
+        ).train()
+    timm_body, width, normalisation, stages = make_timm_body(
+        name, weights, in_chans, img_size, keep_head
+    )
+    return Backbone(timm_body, width, width, normalisation, stages, freeze).train()

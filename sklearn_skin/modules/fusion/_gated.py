@@ -1,0 +1,52 @@
+"""Gated fusion: a gate mixes the projected image with the metadata feature."""
+
+import torch
+from torch import Tensor, nn
+
+
+class GatedFusion(nn.Module):
+    r"""Mix both feature vectors by a gate that reads them both.
+
+    .. math:: g = \sigma(W_x x' + W_y y), \quad z = g \odot x' + (1 - g) \odot y,
+        \quad x' = W x + b
+
+    Parameters
+    ----------
+    image_dim : int
+        Length d of the image's feature vector x.
+    metadata_dim : int
+        Length p of the metadata feature y.
+
+    Attributes
+    ----------
+    out_features : int
+        p.
+
+    References
+    ----------
+    .. [1] System S1 of the user guide, eqs. 10 and 11.
+    .. [2] Arevalo et al., "Gated multimodal networks", Neural Computing and Applications 32,
+       2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> GatedFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
+    torch.Size([2, 256])
+    """
+
+    takes = "vector"
+    metadata = "encoded"
+
+    def __init__(self, image_dim: int, metadata_dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(image_dim, metadata_dim)
+        self.image_gate = nn.Linear(metadata_dim, metadata_dim)
+        self.metadata_gate = nn.Linear(metadata_dim, metadata_dim, bias=False)
+        self.out_features = metadata_dim
+
+    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
+        """Fuse `image` (n, d) with `metadata` (n, p) into (n, p)."""
+        projected: Tensor = self.project(image)
+        gate = torch.sigmoid(self.image_gate(projected) + self.metadata_gate(metadata))
+        return gate * projected + (1 - gate) * metadata

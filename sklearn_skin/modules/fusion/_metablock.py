@@ -1,0 +1,75 @@
+"""MetaBlock: metadata scale and shift the image's features inside a gate."""
+
+from torch import Tensor, nn
+
+_POOLED_WIDTH = 32
+
+
+class MetaBlockFusion(nn.Module):
+    r"""Gate an image's features by metadata.
+
+    .. math:: z = \sigma(\tanh(V \cdot T_1) + T_2), \quad T_i = \mathrm{BN}(W_i m + b_i)
+
+    By default V is the last feature map, every channel has its own scale and shift, and the
+    gated map is pooled. With ``layout="pooled"`` V is the pooled vector folded to
+    (d / 32, 32) as in the public code, where 32 features share a scale and a shift.
+
+    Parameters
+    ----------
+    image_dim : int
+        Channels d of the feature map, or length of the vector.
+    metadata_dim : int
+        Number of metadata features p.
+    layout : "map" or "pooled", default="map"
+        What is gated.
+
+    Attributes
+    ----------
+    out_features : int
+        d.
+
+    Raises
+    ------
+    ValueError
+        If `layout` is unknown, or ``"pooled"`` and d is no multiple of 32.
+
+    References
+    ----------
+    .. [1] Pacheco and Krohling, "An attention-based mechanism to combine images and metadata
+       in deep learning models applied to skin cancer classification", IEEE JBHI 25, 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> fusion = MetaBlockFusion(64, 3).eval()
+    >>> fusion(torch.ones(2, 64, 4, 4), torch.ones(2, 3)).shape
+    torch.Size([2, 64])
+    """
+
+    takes = "map"
+    metadata = "raw"
+
+    def __init__(self, image_dim: int, metadata_dim: int, *, layout: str = "map") -> None:
+        super().__init__()
+        if layout not in ("map", "pooled"):
+            raise ValueError(f"`layout` must be one of ['map', 'pooled']; got {layout!r}.")
+        if layout == "pooled" and image_dim % _POOLED_WIDTH:
+            raise ValueError(
+                f"layout='pooled' needs an image width that is a multiple of {_POOLED_WIDTH}; "
+                f"got {image_dim}."
+            )
+        width = image_dim
+        if layout == "pooled":
+            self.takes, width = "vector", image_dim // _POOLED_WIDTH
+        self.scale = nn.Sequential(nn.Linear(metadata_dim, width), nn.BatchNorm1d(width))
+        self.shift = nn.Sequential(nn.Linear(metadata_dim, width), nn.BatchNorm1d(width))
+        self.out_features = image_dim
+
+    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
+        """Fuse `image` (n, d, h, w) or (n, d) with `metadata` (n, p) into (n, d)."""
+        scale, shift = self.scale(metadata)[:, :, None], self.shift(metadata)[:, :, None]
+        pooled = self.takes == "vector"
+        # (n, channels, elements that share a scale), whatever the layout
+        folded = image.unflatten(1, (-1, _POOLED_WIDTH)) if pooled else image.flatten(2)
+        gated = (folded * scale).tanh().add(shift).sigmoid()
+        return gated.flatten(1) if pooled else gated.mean(dim=2)

@@ -1,0 +1,62 @@
+"""Tensor fusion: every product of an image and a metadata feature."""
+
+import warnings
+
+from torch import Tensor, nn
+
+_WIDE = 2**16
+
+
+class TensorFusion(nn.Module):
+    r"""Take the outer product of both feature vectors.
+
+    .. math:: Z = x \otimes y
+
+    Parameters
+    ----------
+    image_dim : int
+        Length d of the image's feature vector x.
+    metadata_dim : int
+        Length p of the metadata feature y.
+
+    Attributes
+    ----------
+    out_features : int
+        d p.
+
+    Warns
+    -----
+    UserWarning
+        If the fused vector has 65 536 elements or more: the layer after it has that many
+        weights for each of its outputs.
+
+    References
+    ----------
+    .. [1] System S1 of the user guide, eq. 7.
+    .. [2] Zadeh et al., "Tensor fusion network for multimodal sentiment analysis", EMNLP 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> TensorFusion(32, 16)(torch.ones(2, 32), torch.ones(2, 16)).shape
+    torch.Size([2, 512])
+    """
+
+    takes = "vector"
+    metadata = "encoded"
+
+    def __init__(self, image_dim: int, metadata_dim: int) -> None:
+        super().__init__()
+        self.out_features = image_dim * metadata_dim
+        if self.out_features >= _WIDE:
+            warnings.warn(
+                f"Tensor fusion of {image_dim} image and {metadata_dim} metadata features gives "
+                f"a vector of {self.out_features} elements; a narrower metadata encoder or "
+                "fusion='bilinear' needs less memory.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
+        """Fuse `image` (n, d) with `metadata` (n, p) into (n, d p)."""
+        return (image[:, :, None] * metadata[:, None, :]).flatten(1)

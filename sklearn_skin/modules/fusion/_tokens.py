@@ -1,0 +1,119 @@
+"""Tokens for the attention operators: positions of a map, groups of metadata features."""
+
+import math
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+
+def map_tokens(maps: Tensor) -> Tensor:
+    """Turn a feature map (n, d, h, w) into one token per position, (n, h w, d)."""
+    return maps.flatten(2).transpose(1, 2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    r"""Apply one head of attention to tokens, :math:`\mathrm{softmax}(Q K^\top / \sqrt d) V`.
+
+    Parameters
+    ----------
+    query : Tensor of shape (n, t, d)
+        What asks.
+    key : Tensor of shape (n, u, d)
+        What is asked.
+    value : Tensor of shape (n, u, e)
+        What is answered.
+
+    Returns
+    -------
+    attended : Tensor of shape (n, t, e)
+    """
+    # ONNX knows this attention only with an axis of heads.
+    return scaled_dot_product_attention(query[:, None], key[:, None], value[:, None])[:, 0]
+
+
+def check_tokens(tokens: str, operator: str, consequence: str) -> None:
+    """Check the option `tokens`, and warn about its literal reading.
+
+    Parameters
+    ----------
+    tokens : str
+        Must be ``"spatial"`` or ``"vector"``.
+    operator : str
+        The operator's name, for the warning.
+    consequence : str
+        What one token per modality makes of the operator.
+
+    Raises
+    ------
+    ValueError
+        If `tokens` is neither.
+    """
+    if tokens not in ("spatial", "vector"):
+        raise ValueError(f"`tokens` must be one of ['spatial', 'vector']; got {tokens!r}.")
+    if tokens == "vector":
+        warnings.warn(
+            f"With tokens='vector' each modality is one token, and the softmax over one key is "
+            f"always 1, so that {operator} {consequence}. tokens='spatial' attends over the "
+            "positions of the feature map and the groups of metadata features.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+class MetadataTokens(nn.Module):
+    r"""One token per group of metadata features.
+
+    .. math:: t_g = b_g + \sum_{j \in g} m_j w_j
+
+    Parameters
+    ----------
+    n_features : int
+        Number of metadata features p.
+    width : int
+        Length of a token.
+    groups : list of list of int, default=None
+        The columns of each group, such as those that one-hot encode one variable. Each column
+        is in exactly one group. One group per column by default.
+
+    Attributes
+    ----------
+    n_tokens : int
+        Number of groups g.
+
+    Raises
+    ------
+    ValueError
+        If the groups are not a partition of the columns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> MetadataTokens(5, 8, [[0], [1, 2], [3, 4]])(torch.ones(2, 5)).shape
+    torch.Size([2, 3, 8])
+    """
+
+    members: Tensor
+
+    def __init__(self, n_features: int, width: int, groups: list[list[int]] | None = None) -> None:
+        super().__init__()
+        groups = groups or [[j] for j in range(n_features)]
+        if sorted(j for group in groups for j in group) != list(range(n_features)):
+            raise ValueError(
+                f"`metadata_groups` must name each of the {n_features} metadata columns exactly "
+                f"once; got {groups}."
+            )
+        self.n_tokens = len(groups)
+        members = torch.zeros(len(groups), n_features, 1)
+        for number, group in enumerate(groups):
+            members[number, group] = 1
+        self.register_buffer("members", members, persistent=False)
+        bound = 1 / torch.sqrt((members * members.sum(dim=1, keepdim=True)).sum(dim=0))
+        self.weight = nn.Parameter((2 * torch.rand(n_features, width) - 1) * bound)
+        self.bias = nn.Parameter((2 * torch.rand(len(groups), width) - 1) / math.sqrt(width))
+
+    def forward(self, metadata: Tensor) -> Tensor:
+        """Map metadata (n, p) to tokens (n, g, width)."""
+        tokens = torch.matmul(metadata, self.members * self.weight)
+        return tokens.transpose(0, 1) + self.bias

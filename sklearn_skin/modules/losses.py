@@ -1,0 +1,176 @@
+"""Losses over branches and tasks, with class weights, sample weights and missing labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MISSING_LABEL = -1
+
+
+def weighted_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    class_weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    gamma: float = 0.0,
+) -> Tensor:
+    r"""Weighted mean of the (focal) cross-entropy over the rows that have a label.
+
+    .. math:: L = \frac{\sum_i s_i\,c_{y_i}\,(1 - p_{i,y_i})^{\gamma}\,(-\log p_{i,y_i})}
+                       {\sum_i s_i\,c_{y_i}}
+
+    As in PyTorch, the mean divides by the sum of the weights. With `gamma` 0 this is the
+    cross-entropy.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, n_classes)
+        Unnormalised log-probabilities.
+    target : Tensor of shape (n,)
+        Class codes; -1 marks a missing label, whose row counts for nothing.
+    class_weight : Tensor of shape (n_classes,), default=None
+        Weight c of each class.
+    sample_weight : Tensor of shape (n,), default=None
+        Weight s of each row.
+    gamma : float, default=0.0
+        Focusing exponent, at least 0 [1]_.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+        0 where no row has a label or weight.
+
+    References
+    ----------
+    .. [1] Lin et al., "Focal loss for dense object detection", ICCV 2017, eq. 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weighted_cross_entropy(torch.zeros(2, 4), torch.tensor([1, -1])).item()
+    1.3862...
+    """
+    present = target != MISSING_LABEL
+    code = target.clamp(min=0)
+    log_p = F.log_softmax(logits.float(), dim=1).gather(1, code[:, None]).squeeze(1)
+    weight = present.to(log_p.dtype)
+    if class_weight is not None:
+        weight = weight * class_weight.to(log_p)[code]
+    if sample_weight is not None:
+        weight = weight * sample_weight.to(log_p)
+    loss = -log_p
+    if gamma:
+        loss = loss * (1.0 - log_p.exp()).clamp(min=0.0) ** gamma
+    # A row without weight must not turn the sum into NaN through 0 * inf.
+    loss = torch.where(weight > 0, loss * weight, torch.zeros_like(loss))
+    return loss.sum() / weight.sum().clamp(min=torch.finfo(log_p.dtype).tiny)
+
+
+class BranchLoss(nn.Module):
+    r"""Weighted sum over branches of the tasks' losses.
+
+    .. math:: L = \sum_b w_b \; \mathrm{reduce}_t \; L_{b,t}
+
+    Parameters
+    ----------
+    branches : mapping of str to float, default=None
+        Weight w of each branch's loss; None gives every branch a weight of 1. A branch of
+        weight 0 is left out.
+    class_weights : sequence of (Tensor or None), default=None
+        Class weights per task.
+    gamma : float, default=0.0
+        Focusing exponent of the focal loss; 0 is the cross-entropy.
+    task_reduction : {"mean", "sum"}, default="mean"
+        How a branch's tasks combine.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = BranchLoss({"image": 0.5, "fusion": 1.0})
+    >>> outputs = {"image": [torch.zeros(2, 3)], "fusion": [torch.zeros(2, 3)]}
+    >>> loss(outputs, torch.tensor([[0], [2]])).item()
+    1.6479...
+    """
+
+    def __init__(
+        self,
+        branches: Mapping[str, float] | None = None,
+        *,
+        class_weights: Sequence[Tensor | None] | None = None,
+        gamma: float = 0.0,
+        task_reduction: str = "mean",
+    ) -> None:
+        super().__init__()
+        self.branches = None if branches is None else dict(branches)
+        self.class_weights = None if class_weights is None else list(class_weights)
+        self.gamma = gamma
+        self.task_reduction = task_reduction
+
+    def forward(
+        self, outputs: Mapping[str, object], target: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of `outputs` (branch -> logits per task) at `target` (n, T)."""
+        total = target.new_zeros((), dtype=torch.float32)
+        for name, logits in outputs.items():
+            if not isinstance(logits, list):
+                continue
+            weight = 1.0 if self.branches is None else self.branches.get(name, 0.0)
+            if weight:
+                total = total + weight * self._branch(logits, target, sample_weight)
+        return total
+
+    def _branch(self, logits: list[Tensor], target: Tensor, weight: Tensor | None) -> Tensor:
+        class_weights = self.class_weights or [None] * len(logits)
+        losses = torch.stack(
+            [
+                weighted_cross_entropy(z, target[:, t], class_weights[t], weight, self.gamma)
+                for t, z in enumerate(logits)
+            ]
+        )
+        return losses.sum() if self.task_reduction == "sum" else losses.mean()
+
+
+class ReconstructionLoss(BranchLoss):
+    r"""Classification loss and the mean squared error of a reconstruction.
+
+    .. math:: L = \alpha L_{class} + \lambda \frac{1}{N} \lVert \hat x - x \rVert^2
+
+    The second term is left out where the outputs have no ``"target"``, as in evaluation.
+
+    Parameters
+    ----------
+    alpha : float, default=0.5
+        Weight of the classification loss.
+    reconstruction_weight : float, default=1.0
+        Weight of the reconstruction's error.
+    **options
+        Parameters of `BranchLoss`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> outputs = {"fusion": [torch.zeros(2, 3)]}
+    >>> outputs |= {"reconstruction": torch.ones(2, 3), "target": torch.zeros(2, 3)}
+    >>> ReconstructionLoss(0.5, 2.0)(outputs, torch.tensor([[0], [2]])).item()
+    2.5493...
+    """
+
+    def __init__(
+        self, alpha: float = 0.5, reconstruction_weight: float = 1.0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.alpha = alpha
+        self.reconstruction_weight = reconstruction_weight
+
+    def forward(
+        self, outputs: Mapping[str, Any], target: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of `outputs` at `target` (n, T)."""
+        loss = self.alpha * super().forward(outputs, target, sample_weight)
+        if "target" in outputs:
+            error = F.mse_loss(outputs["reconstruction"].float(), outputs["target"].float())
+            loss = loss + self.reconstruction_weight * error
+        return loss

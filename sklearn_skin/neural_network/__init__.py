@@ -1,0 +1,20 @@
+"""Networks for images, metadata and their fusion, as scikit-learn classifiers."""
+
+from sklearn_skin._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_asymmetric": ["AsymmetricFusionClassifier"],
+        "_base": ["BaseLesionClassifier"],
+        "_embedder": ["ImageEmbedder"],
+        "_fusionnet": ["FusionNetClassifier"],
+        "_image": ["ImageClassifier"],
+        "_joint": ["JointFusionClassifier"],
+        "_joint_individual": ["JointIndividualFusionClassifier"],
+        "_lesionnet": ["LesionNetClassifier"],
+        "_metadata": ["MetadataClassifier"],
+        "_shared": ["SharedFusionClassifier"],
+        "_super_resolution": ["SuperResolutionFusionClassifier"],
+    },
+)

@@ -1,0 +1,115 @@
+"""A strong network for dermoscopy, a light one for the clinical image (system S4)."""
+
+from sklearn.utils._param_validation import StrOptions
+
+from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
+from sklearn_skin.modules.losses import BranchLoss
+from sklearn_skin.modules.metadata import MetadataNet
+from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.neural_network._two_images import (
+    TWO_IMAGE_CONSTRAINTS,
+    make_encoder,
+    missing_options,
+    pick_two_images,
+)
+
+
+class AsymmetricFusionClassifier(BaseLesionClassifier):
+    r"""Classify a clinical and a dermoscopic image with networks of different size (AMMFM).
+
+    After each of four stages the clinical image's attention map weighs the dermoscopic one's
+    values, :math:`D' = D + D_v M_c` (``"aab"``), or both exchange their maps (``"bab"``).
+
+    .. math:: L = L_C + L_D + L_F, \quad L_b = \sum_t L_{b,t}
+
+    The branches are ``clinical``, ``dermoscopy`` and ``fusion`` (concatenated features);
+    metadata are not used.
+
+    Parameters
+    ----------
+    attention : {"aab", "bab", "none"}, default="aab"
+        Asymmetric, bidirectional or no attention between the images.
+    clinical_backbone : str, default="mobilenetv3_small_100"
+        timm model of the clinical image; `backbone` is the dermoscopic image's. Any with four
+        stages.
+    scaled_attention : bool, default=False
+        Divide attention scores by the square root of the queries' width.
+    dropout : float, default=0.3
+        Dropout of the heads, in [0, 1).
+    clinical_column, dermoscopy_column : str, default=None
+        Image columns; None guesses them from their names.
+    %(common)s
+
+    Attributes
+    ----------
+    %(fitted)s
+
+    References
+    ----------
+    .. [1] System S4 of the user guide.
+
+    Examples
+    --------
+    >>> from sklearn_skin.datasets import make_lesions
+    >>> from sklearn_skin.neural_network import AsymmetricFusionClassifier
+    >>> lesions = make_lesions(
+    ...     20, image_columns=("clinical", "dermoscopy"), image_size=32, random_state=0
+    ... )
+    >>> net = AsymmetricFusionClassifier(
+    ...     backbone="resnet10t", weights=None, image_size=32, max_epochs=1
+    ... )
+    >>> list(net.fit(lesions.data, lesions.target).predict_branches(lesions.data))
+    ['clinical', 'dermoscopy', 'fusion']
+    """
+
+    _uses_metadata = False
+    _parameter_constraints = (
+        BaseLesionClassifier._parameter_constraints
+        | TWO_IMAGE_CONSTRAINTS
+        | {
+            "attention": [StrOptions({"aab", "bab", "none"})],
+            "clinical_backbone": [str],
+            "scaled_attention": ["boolean"],
+            "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        attention="aab",
+        clinical_backbone="mobilenetv3_small_100",
+        scaled_attention=False,
+        dropout=0.3,
+        clinical_column=None,
+        dermoscopy_column=None,
+        **common,
+    ):
+        super().__init__(**common)
+        self.attention = attention
+        self.clinical_backbone = clinical_backbone
+        self.scaled_attention = scaled_attention
+        self.dropout = dropout
+        self.clinical_column = clinical_column
+        self.dermoscopy_column = dermoscopy_column
+
+    def _order_images(self, images):
+        if not images:
+            return images
+        return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
+
+    def _make_module(self, shapes, p):
+        if not shapes.image_columns:
+            return MetadataNet(shapes.n_metadata, shapes.n_classes)
+        return AsymmetricFusionNet(
+            make_encoder(p.clinical_backbone, shapes, p),
+            make_encoder(p.backbone, shapes, p),
+            shapes.n_classes,
+            attention=p.attention,
+            scaled_attention=p.scaled_attention,
+            dropout=p.dropout,
+            **missing_options(p),
+        )
+
+    def _make_loss(self, shapes, options):
+        return BranchLoss(task_reduction="sum", **options)

@@ -1,0 +1,183 @@
+"""Images to feature vectors, for any scikit-learn estimator."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_skin.image import PixelCache
+from sklearn_skin.modules.backbones import make_backbone
+from sklearn_skin.neural_network._batches import LesionDataset, make_loader
+from sklearn_skin.neural_network._columns import find_image_columns, read_table
+from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS
+from sklearn_skin.neural_network._run import seeded
+from sklearn_skin.neural_network._training import resolve_device
+
+
+class ImageEmbedder(TransformerMixin, BaseEstimator):
+    """Replace image columns by the pooled features of a backbone.
+
+    The backbone is not trained. All other columns pass unchanged, so that scikit-learn's
+    classifiers, SMOTE and the like can follow.
+
+    Parameters
+    ----------
+    image_columns : "auto", str or list of str, default="auto"
+        Columns that hold images; "auto" takes those of dtype `image`.
+    backbone : str, default="resnet18"
+        Name of a timm model, or "dermiresnet".
+    weights : "imagenet", path or None, default="imagenet"
+        Weights of the backbone: downloaded by timm, a local file, or random.
+    image_size : int or (int, int), default=224
+        Height and width in pixels that images are resized to.
+    batch_size : int, default=32
+        Images per batch.
+    device : str, default="auto"
+        A torch device; "auto" is the GPU where there is one.
+    cache_dir : "auto", path or None, default="auto"
+        Where decoded pixels are kept; None keeps none.
+    random_state : int, RandomState instance or None, default=None
+        Decides random weights.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The backbone.
+    image_columns_ : list of str
+        Image columns.
+    n_features_in_ : int
+        Columns seen in fit.
+    feature_names_in_ : ndarray of str
+        Their names, where X had names.
+
+    Examples
+    --------
+    >>> from sklearn_skin.datasets import make_lesions
+    >>> from sklearn_skin.neural_network import ImageEmbedder
+    >>> lesions = make_lesions(6, image_size=32, random_state=0)
+    >>> embedder = ImageEmbedder(backbone="resnet10t", weights=None, image_size=32)
+    >>> embedder.fit_transform(lesions.data[["image", "age"]]).shape
+    (6, 513)
+    """
+
+    _parameter_constraints = {
+        name: COMMON_CONSTRAINTS[name]
+        for name in (
+            "image_columns backbone weights image_size device cache_dir random_state".split()
+        )
+    } | {"batch_size": [Interval(Integral, 1, None, closed="left")]}
+
+    def __init__(
+        self,
+        *,
+        image_columns="auto",
+        backbone="resnet18",
+        weights="imagenet",
+        image_size=224,
+        batch_size=32,
+        device="auto",
+        cache_dir="auto",
+        random_state=None,
+    ):
+        self.image_columns = image_columns
+        self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.device = device
+        self.cache_dir = cache_dir
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Make the backbone.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Image columns beside others.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        self.image_columns_ = find_image_columns(X, self.image_columns)
+        if not self.image_columns_:
+            validate_data(self, X)
+            return self
+        self.feature_names_in_ = np.array(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        with seeded(check_random_state(self.random_state).randint(2**31 - 1)):
+            self.module_ = make_backbone(
+                self.backbone, weights=self.weights, freeze="backbone", img_size=self._size()
+            )
+        self.module_.to(resolve_device(self.device)).eval()
+        return self
+
+    def transform(self, X):
+        """Return X with features in place of images.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows with the columns seen in fit.
+
+        Returns
+        -------
+        Xt : DataFrame, or ndarray where X has no image column
+            Features ``<column>_0``, ``<column>_1``, … and the other columns.
+        """
+        check_is_fitted(self)
+        if not self.image_columns_:
+            return validate_data(self, X, reset=False)
+        table = read_table(X, self.image_columns_, [], None)
+        size = self._size()
+        dataset = LesionDataset(table, size, cache=PixelCache(self.cache_dir))
+        device = next(self.module_.parameters()).device
+        parts = []
+        with torch.inference_mode():
+            for inputs, _ in make_loader(dataset, self.batch_size):
+                images = inputs["images"].to(device).permute(0, 1, 4, 2, 3).float() / 255
+                vectors = [self.module_.pool(self.module_(column)) for column in images.unbind(1)]
+                parts.append(torch.cat(vectors, dim=1).float().cpu().numpy())
+        names = self.get_feature_names_out()[: len(self.image_columns_) * self._width()]
+        features = pd.DataFrame(np.concatenate(parts), columns=names, index=X.index)
+        return pd.concat([features, X[self._others()]], axis=1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output columns.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored; the names seen in fit are used.
+
+        Returns
+        -------
+        names : ndarray of str
+            Image features first, then the other columns.
+        """
+        check_is_fitted(self)
+        if not self.image_columns_:
+            default = [f"x{i}" for i in range(self.n_features_in_)]
+            return np.array(getattr(self, "feature_names_in_", default), dtype=object)
+        names = [f"{c}_{i}" for c in self.image_columns_ for i in range(self._width())]
+        return np.array([*names, *self._others()], dtype=object)
+
+    def _others(self):
+        return [name for name in self.feature_names_in_ if name not in self.image_columns_]
+
+    def _width(self):
+        return self.module_.vector_features
+
+    def _size(self):
+        size = self.image_size
+        return (size, size) if np.isscalar(size) else tuple(size)

@@ -1,0 +1,130 @@
+"""Joint fusion: one classifier over a fused feature (systems S0, S1, S3)."""
+
+from sklearn.utils._param_validation import StrOptions
+
+from sklearn_skin.modules._joint import JointFusionNet
+from sklearn_skin.modules.backbones import make_backbone
+from sklearn_skin.modules.fusion import FUSIONS
+from sklearn_skin.neural_network._base import BaseLesionClassifier
+
+_CHANCE = BaseLesionClassifier._parameter_constraints["modality_dropout"]
+
+FUSION_CONSTRAINTS = {
+    "fusion": [StrOptions(set(FUSIONS))],
+    "fusion_options": [dict, None],
+    "share_backbone": ["boolean"],
+    "metadata_hidden": ["array-like"],
+    "image_dropout": _CHANCE,
+}
+
+
+class JointFusionClassifier(BaseLesionClassifier):
+    r"""Classify the fusion of image and metadata features.
+
+    .. math:: P = \mathrm{softmax}(C(F(f_I, f_M)))
+
+    with image features f_I of a backbone, metadata features f_M of a perceptron, a fusion
+    operator F and dense layers C. With `freeze` "backbone" this is system S0, with `backbone`
+    "dermiresnet" system S1, and otherwise structure JF of system S3. Leave the image or the
+    metadata columns out of X for its ablations.
+
+    Parameters
+    ----------
+    fusion : str, default="concat"
+        Fusion operator, a key of `sklearn_skin.modules.fusion.FUSIONS`.
+    fusion_options : dict, default=None
+        Parameters of the operator, such as ``{"tokens": "vector"}``.
+    share_backbone : bool, default=False
+        One backbone for all image columns.
+    metadata_hidden : sequence of int, default=(128, 256)
+        Widths of the metadata perceptron.
+    image_dropout : float, default=0.0
+        Chance in [0, 1) of dropping a pooled image feature.
+    classifier_hidden : sequence of int, default=()
+        Widths of dense layers before the linear classifiers.
+    dropout : float, default=0.0
+        Chance in [0, 1) of dropping an input of the classifier's layers.
+    %(common)s
+
+    Attributes
+    ----------
+    %(fitted)s
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_skin.datasets import make_lesions
+    >>> from sklearn_skin.neural_network import JointFusionClassifier
+    >>> from sklearn_skin.preprocessing import make_lesion_transformer
+    >>> lesions = make_lesions(20, image_size=32, random_state=0)
+    >>> net = JointFusionClassifier(
+    ...     backbone="resnet10t", weights=None, image_size=32, max_epochs=1
+    ... )
+    >>> model = make_pipeline(make_lesion_transformer(), net)
+    >>> model.fit(lesions.data, lesions.target).predict_proba(lesions.data).shape
+    (20, 3)
+    """
+
+    _parameter_constraints = (
+        BaseLesionClassifier._parameter_constraints
+        | FUSION_CONSTRAINTS
+        | {"classifier_hidden": ["array-like"], "dropout": _CHANCE}
+    )
+
+    def __init__(
+        self,
+        *,
+        fusion="concat",
+        fusion_options=None,
+        share_backbone=False,
+        metadata_hidden=(128, 256),
+        image_dropout=0.0,
+        classifier_hidden=(),
+        dropout=0.0,
+        **common,
+    ):
+        super().__init__(**common)
+        self.fusion = fusion
+        self.fusion_options = fusion_options
+        self.share_backbone = share_backbone
+        self.metadata_hidden = metadata_hidden
+        self.image_dropout = image_dropout
+        self.classifier_hidden = classifier_hidden
+        self.dropout = dropout
+
+    def _make_module(self, shapes, p):
+        return make_joint_net(
+            shapes,
+            p,
+            **fusion_options(p),
+            classifier_hidden=p.classifier_hidden,
+            dropout=p.dropout,
+        )
+
+
+def fusion_options(p):
+    """Return the settings that describe the fusion and what goes into it."""
+    return {name: getattr(p, name) for name in FUSION_CONSTRAINTS}
+
+
+def make_joint_net(shapes, p, net=JointFusionNet, **options):
+    """Make a network of `JointFusionNet`'s kind for data of these shapes."""
+    return net(
+        make_backbones(shapes, p, shared=options.get("share_backbone", False)),
+        shapes.n_metadata,
+        shapes.n_classes,
+        n_images=len(shapes.image_columns),
+        metadata_groups=shapes.metadata_groups or None,
+        allow_missing_images=p.allow_missing_images,
+        modality_dropout=p.modality_dropout,
+        **options,
+    )
+
+
+def make_backbones(shapes, p, shared=False):
+    """Return one backbone per image column, or a single one to share."""
+    n_images = len(shapes.image_columns)
+    return [
+        make_backbone(p.backbone, weights=p.weights, freeze=p.freeze, img_size=shapes.image_size)
+        for _ in range(min(n_images, 1) if shared else n_images)
+    ]

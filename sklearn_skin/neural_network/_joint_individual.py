@@ -1,0 +1,95 @@
+"""Joint-individual fusion (system S3)."""
+
+from numbers import Real
+
+from sklearn.utils._param_validation import Interval
+
+from sklearn_skin.modules._joint_individual import JointIndividualNet
+from sklearn_skin.modules.losses import BranchLoss
+from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.neural_network._joint import (
+    FUSION_CONSTRAINTS,
+    fusion_options,
+    make_joint_net,
+)
+
+
+class JointIndividualFusionClassifier(BaseLesionClassifier):
+    r"""Classify the image, the metadata and their fusion, each by a linear layer.
+
+    .. math:: L = \beta L_I + (1 - \beta) L_M + L_{IM}
+
+    The branches are ``image``, ``metadata`` and ``fusion``; `branch_weights` "mean" averages
+    all three ("all" in the source), "fusion" takes the last alone. With one modality only that
+    modality's branch remains.
+
+    Parameters
+    ----------
+    fusion : str, default="mmfa"
+        Fusion operator, a key of `sklearn_skin.modules.fusion.FUSIONS`.
+    beta : float, default=0.5
+        Weight β in [0, 1] of the image's loss; the metadata's is 1 - β.
+    fusion_options : dict, default=None
+        Parameters of the operator.
+    share_backbone : bool, default=False
+        One backbone for all image columns.
+    metadata_hidden : sequence of int, default=(128, 256)
+        Widths of the metadata perceptron.
+    image_dropout : float, default=0.0
+        Chance in [0, 1) of dropping a pooled image feature.
+    %(common)s
+
+    Attributes
+    ----------
+    %(fitted)s
+
+    References
+    ----------
+    .. [1] System S3 of the user guide, structure JIF, eq. 4.5.
+
+    Examples
+    --------
+    >>> from sklearn_skin.datasets import make_lesions
+    >>> from sklearn_skin.neural_network import JointIndividualFusionClassifier
+    >>> from sklearn_skin.preprocessing import make_lesion_transformer
+    >>> lesions = make_lesions(20, image_size=32, random_state=0)
+    >>> X = make_lesion_transformer().fit_transform(lesions.data)
+    >>> net = JointIndividualFusionClassifier(
+    ...     backbone="resnet10t", weights=None, image_size=32, max_epochs=1
+    ... )
+    >>> list(net.fit(X, lesions.target).predict_branches(X))
+    ['image', 'metadata', 'fusion']
+    """
+
+    _parameter_constraints = (
+        BaseLesionClassifier._parameter_constraints
+        | FUSION_CONSTRAINTS
+        | {"beta": [Interval(Real, 0, 1, closed="both")]}
+    )
+
+    def __init__(
+        self,
+        *,
+        fusion="mmfa",
+        beta=0.5,
+        fusion_options=None,
+        share_backbone=False,
+        metadata_hidden=(128, 256),
+        image_dropout=0.0,
+        **common,
+    ):
+        super().__init__(**common)
+        self.fusion = fusion
+        self.beta = beta
+        self.fusion_options = fusion_options
+        self.share_backbone = share_backbone
+        self.metadata_hidden = metadata_hidden
+        self.image_dropout = image_dropout
+
+    def _make_module(self, shapes, p):
+        return make_joint_net(shapes, p, JointIndividualNet, **fusion_options(p))
+
+    def _make_loss(self, shapes, options):
+        weights = {"image": self.beta, "metadata": 1 - self.beta, "fusion": 1.0}
+        one_modality = not (shapes.image_columns and shapes.n_metadata)
+        return BranchLoss(None if one_modality else weights, **options)

@@ -1,0 +1,182 @@
+"""Labels of one or many tasks to class codes and back."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_y, column_or_1d
+
+MISSING = -1
+
+
+class LabelCodec:
+    """Encode y of shape (n,) or (n, T) into codes of shape (n, T), -1 where missing.
+
+    Parameters
+    ----------
+    classes : array-like, list of array-like or None
+        All classes (per task); None learns them from y.
+    """
+
+    def __init__(self, classes=None):
+        self.classes = classes
+
+    def fit(self, y):
+        """Learn the classes, and whether there are several tasks."""
+        columns, self.multi_task = as_columns(y)
+        given = self._given(len(columns))
+        self.classes_ = [
+            self._learn(task, column, classes)
+            for task, (column, classes) in enumerate(zip(columns, given))
+        ]
+        return self
+
+    def _given(self, n_tasks):
+        if self.classes is None:
+            return [None] * n_tasks
+        given = list(self.classes) if self.multi_task else [self.classes]
+        if len(given) != n_tasks:
+            raise ValueError(
+                f"`classes` must hold one array of labels per task ({n_tasks}); got {len(given)}."
+            )
+        return [np.sort(np.asarray(classes)) for classes in given]
+
+    def _learn(self, task, column, classes):
+        where = f" in task {task}" if self.multi_task else ""
+        known = np.unique(column[~missing_labels(column)])
+        if self.multi_task and len(known) == 0:
+            raise ValueError(f"y has no label{where}: every value is missing.")
+        if not self.multi_task:
+            _check_y(np.asarray(column), multi_output=False, y_numeric=False)
+        known = _plain(known)
+        check_classification_targets(known)
+        if classes is None:
+            if len(known) < 2:
+                raise ValueError(
+                    f"Classifier can't train when only one class is present{where}; "
+                    f"got {known.tolist()}."
+                )
+            return known
+        unknown = [label for label in known.tolist() if label not in classes.tolist()]
+        if unknown:
+            raise ValueError(f"y has labels that `classes` lacks{where}: {unknown}.")
+        absent = [label for label in classes.tolist() if label not in known.tolist()]
+        if absent:
+            warnings.warn(
+                f"no row has the class{'es' * (len(absent) > 1)} {absent}{where}; their "
+                "probabilities are untrained.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return classes
+
+    def transform(self, y, name="y"):
+        """Return the codes (n, T); an unknown label is an error."""
+        columns, multi_task = as_columns(y)
+        if multi_task != self.multi_task or len(columns) != len(self.classes_):
+            raise ValueError(
+                f"{name} has {len(columns)} tasks; the network was made for {len(self.classes_)}."
+            )
+        codes = [
+            self._encode(column, classes, name) for column, classes in zip(columns, self.classes_)
+        ]
+        return np.stack(codes, axis=1)
+
+    def _encode(self, column, classes, name):
+        codes = np.full(len(column), MISSING, dtype=np.int64)
+        here = ~missing_labels(column)
+        values = _plain(column[here])
+        index = pd.Index(classes).get_indexer(values)
+        if (index < 0).any():
+            unknown = np.unique(values[index < 0]).tolist()
+            raise ValueError(
+                f"{name} has labels that were not there in fit: {unknown}; known are "
+                f"{classes.tolist()}."
+            )
+        codes[here] = index
+        return codes
+
+    def public_classes(self):
+        """Return `classes_` as scikit-learn shows it: an array, or a list of them."""
+        return list(self.classes_) if self.multi_task else self.classes_[0]
+
+    def decode(self, codes):
+        """Return labels (n,) or (n, T) for codes (n, T)."""
+        columns = [classes[codes[:, task]] for task, classes in enumerate(self.classes_)]
+        if not self.multi_task:
+            return columns[0]
+        if len({column.dtype.kind for column in columns}) > 1:
+            columns = [column.astype(object) for column in columns]
+        return np.stack(columns, axis=1)
+
+
+def as_columns(y):
+    """Split y into columns of labels, and say whether it has several tasks."""
+    if y is None:
+        raise ValueError("This classifier requires y to be passed, but the target y is None.")
+    if isinstance(y, pd.DataFrame):
+        columns = [y[name].to_numpy() for name in y.columns]
+    else:
+        y = np.asarray(y)
+        if y.ndim < 2:
+            return [column_or_1d(y)], False
+        if y.ndim > 2:
+            raise ValueError(f"y must have shape (n,) or (n, n_tasks); got {y.shape}.")
+        columns = list(y.T)
+    if len(columns) == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected.",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        return columns, False
+    return columns, True
+
+
+def missing_labels(column):
+    """Return where a column of labels is NaN, None or NA."""
+    return np.asarray(pd.isna(column), dtype=bool)
+
+
+def _plain(values):
+    """Give object columns of one kind of label their own dtype."""
+    values = np.asarray(values)
+    return np.array(values.tolist()) if values.dtype == object and len(values) else values
+
+
+def class_weight_tensors(class_weight, codes, codec):
+    """Return one tensor (C_t,) per task, or None without class weights.
+
+    "balanced" is n / (C · n_c), over the rows that have a label of the task.
+    """
+    import torch
+
+    if class_weight is None:
+        return None
+    n_tasks = codes.shape[1]
+    per_task = class_weight if isinstance(class_weight, list) else [class_weight] * n_tasks
+    if len(per_task) != n_tasks:
+        raise ValueError(
+            f"`class_weight` must hold one entry per task ({n_tasks}); got {len(per_task)}."
+        )
+    weights = [
+        _task_weights(choice, column[column >= 0], classes)
+        for choice, column, classes in zip(per_task, codes.T, codec.classes_)
+    ]
+    return [torch.from_numpy(weight.astype(np.float32)) for weight in weights]
+
+
+def _task_weights(choice, codes, classes):
+    if choice is None:
+        return np.ones(len(classes))
+    if choice == "balanced":
+        counts = np.bincount(codes, minlength=len(classes))
+        # A class without rows has no part in the loss, whatever its weight.
+        return len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    known = classes.tolist()
+    unknown = [label for label in choice if label not in known]
+    if unknown:
+        raise ValueError(f"`class_weight` names unknown classes {unknown}; known are {known}.")
+    return np.array([float(choice.get(label, 1.0)) for label in known])

@@ -1,0 +1,70 @@
+"""Columns of numbers and categories, as the neural imputer reads them."""
+
+import numpy as np
+import pandas as pd
+
+
+def is_number(dtype):
+    """Whether `dtype` is of numbers; booleans are categories."""
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+
+
+def holds_text(X):
+    """Whether an object array holds a text."""
+    return any(isinstance(value, str) for value in X.ravel())
+
+
+def as_numbers(column):
+    """Return a column as float64, or name the row that is no number."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = column.notna().to_numpy() & ~np.isfinite(values)
+    if wrong.any():
+        raise ValueError(
+            f"column {column.name!r} must hold finite numbers, as it did in fit; "
+            f"got {column[wrong].iloc[0]!r} in row {column.index[wrong][0]!r}."
+        )
+    return values
+
+
+def learn_categories(X):
+    """Return the sorted values of each categorical column, None for numbers."""
+    if isinstance(X, np.ndarray):
+        return [None] * X.shape[1]
+    found = []
+    for j, dtype in enumerate(X.dtypes):
+        values = X.iloc[:, j].dropna().to_numpy(dtype=object)
+        found.append(None if is_number(dtype) else sorted(set(values), key=str))
+    return found
+
+
+def center(column, categories):
+    """Return the median, or the position of the mode, ignoring gaps; NaN for no values."""
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return np.nan
+    return np.median(known) if categories is None else np.bincount(known.astype(int)).argmax()
+
+
+def range_of(column):
+    """Return the least and largest known value."""
+    known = column[~np.isnan(column)]
+    return (known.min(), known.max()) if len(known) else (0.0, 0.0)
+
+
+def cell_errors(truth, guess, categories):
+    """Return absolute errors of numbers, 0 or 1 for categories."""
+    return np.abs(truth - guess) if categories is None else (truth != guess).astype(float)
+
+
+def is_better(network, fallback):
+    """Whether the network's errors are smaller by more than one standard error, also squared."""
+    gain = fallback - network
+    margin = gain.std(ddof=1) / np.sqrt(len(gain))
+    return bool(gain.mean() > margin and (fallback**2).mean() > (network**2).mean())
+
+
+def writable(column, fill):
+    """Return `column` in a dtype that takes the values of `fill`."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.add_categories([v for v in set(fill) if v not in column.cat.categories])
+    return column.astype(object) if column.dtype.kind == "f" else column

@@ -1,0 +1,318 @@
+"""One ColumnTransformer for a table of lesions: images, numbers and categories."""
+
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_skin.image import ImageDtype
+from sklearn_skin.preprocessing._cleaning import (
+    CategoryCleaner,
+    EmptyCategoryFiller,
+    ImageLifter,
+    NumberCleaner,
+)
+from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
+
+IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
+CATEGORICAL_IMPUTATIONS = ("most_frequent", "missing")
+
+
+class LesionColumnTransformer(ColumnTransformer):
+    """ColumnTransformer for lesions; see :func:`make_lesion_transformer`, which makes it.
+
+    It differs from its parent in two ways: a numeric array is a legal X (columns ``x0``,
+    ``x1``, …), and a group column may be absent from X after `fit`, for new patients.
+    """
+
+    def fit_transform(self, X, y=None, **params):
+        """Fit to X and transform it.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Table of lesions.
+        y : array-like, default=None
+            Passed to the transformers.
+        **params : dict
+            Metadata for the transformers.
+
+        Returns
+        -------
+        X : DataFrame
+            Images and encoded metadata.
+        """
+        return super().fit_transform(_as_frame(X), y, **params)
+
+    def transform(self, X, **params):
+        """Transform X.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Table of lesions; order and additional columns do not matter.
+        **params : dict
+            Metadata for the transformers.
+
+        Returns
+        -------
+        X : DataFrame
+            Images and encoded metadata.
+        """
+        X = _as_frame(X)
+        groups = [c for name, _, c in getattr(self, "transformers_", []) if name == "group"]
+        absent = [c for columns in groups for c in columns if c not in X.columns]
+        return super().transform(X.assign(**dict.fromkeys(absent)), **params)
+
+
+class _ColumnsOf:
+    """Choose the columns of one kind by their dtype; a picklable column selector."""
+
+    def __init__(self, kind, image_columns, group_column):
+        self.kind = kind
+        self.image_columns = image_columns
+        self.group_column = group_column
+
+    def __call__(self, X):
+        listed = self.image_columns != "auto"
+        named = [*(self.image_columns if listed else []), *_as_list(self.group_column)]
+        lacking = [name for name in named if name not in X.columns]
+        if lacking:
+            raise ValueError(f"columns are missing: {lacking}; X has {list(X.columns)}.")
+        if self.kind == "image" and listed:
+            return list(self.image_columns)
+        wanted = ("numeric", "categorical") if self.kind == "metadata" else (self.kind,)
+        return [name for name in X.columns if name not in named and _kind(X[name]) in wanted]
+
+    def __repr__(self):
+        return f"<{self.kind} columns>"
+
+
+def make_lesion_transformer(
+    *,
+    image_columns="auto",
+    image_steps=(),
+    group_column=None,
+    imputation="simple",
+    scale=True,
+    categorical_imputation="most_frequent",
+    add_indicator=False,
+    keep_empty_features=True,
+    image_root=None,
+    random_state=None,
+):
+    """Make the ColumnTransformer that prepares a table of lesions for a classifier.
+
+    Columns are told apart by dtype when it is fitted. Image columns pass through
+    `image_steps`. Numbers are imputed and standardised. Texts, categories and booleans get
+    one spelling per value (``'Male '`` is ``'male'``, ``'True'`` is ``True``), are imputed and
+    one-hot encoded; values not seen in `fit` become all zeros, and one warning names column
+    and value. Missing columns are errors; the order of columns and additional ones do not
+    matter.
+
+    Nested parameters, after the name of the step in a pipeline:
+
+    - ``image__<step>__<parameter>``, where a step is named as by
+      :func:`sklearn.pipeline.make_pipeline` (``image__shadesofgray__power``,
+      ``image__hairremoval__width``), and ``image__shadesofgray="passthrough"`` leaves it out;
+    - ``numeric__clean``, ``numeric__impute__strategy``, ``numeric__scale``;
+    - ``categorical__clean``, ``categorical__impute__strategy``,
+      ``categorical__encode__min_frequency`` and the other parameters of OneHotEncoder;
+    - with ``imputation="neural"``: ``metadata__impute__<parameter of NeuralImputer>``,
+      ``metadata__encode__numeric``, ``metadata__encode__categorical__min_frequency``.
+
+    Parameters
+    ----------
+    image_columns : 'auto', str or list of str, default='auto'
+        'auto' takes the columns of dtype image. Named columns may also hold paths, which are
+        lifted to that dtype; other image columns are then dropped.
+    image_steps : sequence of transformers, (name, transformer) pairs or str, default=()
+        Corrections of the images, in order. A str is a correction with its defaults, one of
+        'shades_of_gray', 'gray_world', 'clahe', 'remove_hair', 'center_crop', 'resize'.
+    group_column : str or None, default=None
+        Column that tells which rows belong together. It passes through as it is, for
+        estimators that take `group_column`, and is never a feature.
+    imputation : {'simple', 'mean', 'neural'}, default='simple'
+        'simple': median of numbers, mode of categories. 'mean': mean instead of median.
+        'neural': :class:`NeuralImputer` on numbers and categories together.
+    scale : bool, default=True
+        Whether to standardise numbers to zero mean and unit variance.
+    categorical_imputation : {'most_frequent', 'missing'}, default='most_frequent'
+        Fill categories by their mode (by the network for 'neural'), or make gaps a category of
+        their own, 'missing'.
+    add_indicator : bool, default=False
+        Whether to add a column ``missingindicator_<name>`` for each number with gaps; with
+        ``imputation="neural"`` for categories too.
+        Missingness can tell the diagnosis where data were collected unevenly.
+    keep_empty_features : bool, default=True
+        Whether columns without any value in `fit`, as may happen in a fold, keep their place;
+        they are constant, whatever comes later.
+    image_root : str, path or None, default=None
+        Folder that relative paths of lifted image columns start from.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the neural imputation.
+
+    Returns
+    -------
+    transformer : ColumnTransformer
+        Unfitted, with pandas output. One-hot features are named ``<column>_<value>`` and stand
+        together; :func:`feature_groups` tells which features come from which column.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown.
+
+    See Also
+    --------
+    feature_groups : Features of each raw column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_skin.preprocessing import make_lesion_transformer
+    >>> X = pd.DataFrame({"age": [30.0, None, 50.0], "sex": ["male", "Male ", "female"]})
+    >>> make_lesion_transformer(scale=False).fit_transform(X)
+        age  sex_female  sex_male
+    0  30.0         0.0       1.0
+    1  40.0         0.0       1.0
+    2  50.0         1.0       0.0
+    """
+    _check_option("imputation", imputation, IMPUTATIONS)
+    _check_option("categorical_imputation", categorical_imputation, CATEGORICAL_IMPUTATIONS)
+    image_columns = image_columns if image_columns == "auto" else _as_list(image_columns)
+
+    def columns_of(kind):
+        return _ColumnsOf(kind, image_columns, group_column)
+
+    images = Pipeline([("lift", ImageLifter(image_root)), *_named_steps(image_steps)])
+    blocks = [("image", images, columns_of("image"))]
+    if imputation == "neural":
+        imputer = NeuralImputer(
+            add_indicator=add_indicator,
+            keep_empty_features=keep_empty_features,
+            random_state=random_state,
+        )
+        metadata = _neural_metadata(imputer, scale, categorical_imputation)
+        blocks.append(("metadata", metadata, columns_of("metadata")))
+    else:
+        numeric = _numeric(IMPUTATIONS[imputation], scale, add_indicator, keep_empty_features)
+        categorical = _categorical(categorical_imputation, keep_empty_features)
+        blocks.append(("numeric", numeric, columns_of("numeric")))
+        blocks.append(("categorical", categorical, columns_of("categorical")))
+    if group_column is not None:
+        blocks.append(("group", "passthrough", _as_list(group_column)))
+    transformer = LesionColumnTransformer(blocks, verbose_feature_names_out=False)
+    return transformer.set_output(transform="pandas")
+
+
+def _numeric(strategy, scale, add_indicator, keep_empty_features):
+    imputer = SimpleImputer(
+        strategy=strategy, add_indicator=add_indicator, keep_empty_features=keep_empty_features
+    )
+    scaler = StandardScaler() if scale else "passthrough"
+    return Pipeline([("clean", NumberCleaner()), ("impute", imputer), ("scale", scaler)])
+
+
+def _categorical(imputation, keep_empty_features):
+    if imputation == "missing":
+        imputer = SimpleImputer(
+            strategy="constant", fill_value="missing", keep_empty_features=keep_empty_features
+        )
+    else:
+        imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=keep_empty_features)
+    fill = EmptyCategoryFiller() if keep_empty_features else "passthrough"
+    return Pipeline(
+        [("clean", CategoryCleaner()), ("fill", fill), ("impute", imputer), ("encode", _one_hot())]
+    )
+
+
+def _one_hot():
+    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+
+
+def _neural_metadata(imputer, scale, categorical_imputation):
+    texts = CategoryCleaner()
+    if categorical_imputation == "missing":
+        own = SimpleImputer(strategy="constant", fill_value="missing", keep_empty_features=True)
+        texts = Pipeline([("clean", texts), ("impute", own)])
+    cleaner = ColumnTransformer(
+        [
+            ("numeric", NumberCleaner(), _ColumnsOf("numeric", "auto", None)),
+            ("categorical", texts, _ColumnsOf("categorical", "auto", None)),
+        ],
+        verbose_feature_names_out=False,
+    )
+    encoder = ColumnTransformer(
+        [
+            ("numeric", StandardScaler() if scale else "passthrough", _number_columns),
+            ("categorical", _one_hot(), _text_columns),
+        ],
+        verbose_feature_names_out=False,
+    )
+    return Pipeline([("clean", cleaner), ("impute", imputer), ("encode", encoder)])
+
+
+def _number_columns(X):
+    return [name for name in X.columns if pd.api.types.is_numeric_dtype(X[name].dtype)]
+
+
+def _text_columns(X):
+    return [name for name in X.columns if not pd.api.types.is_numeric_dtype(X[name].dtype)]
+
+
+def _kind(column):
+    """Return the kind of a column: image, numeric or categorical."""
+    dtype = column.dtype
+    if isinstance(dtype, ImageDtype):
+        return "image"
+    if pd.api.types.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
+        return "categorical"
+    if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
+        return "numeric"
+    if pd.api.types.is_object_dtype(dtype):
+        content = pd.api.types.infer_dtype(column, skipna=True)
+        numbers = ("integer", "floating", "mixed-integer-float", "decimal")
+        return "numeric" if content in numbers else "categorical"
+    if pd.api.types.is_string_dtype(dtype):
+        return "categorical"
+    raise TypeError(
+        f"column {column.name!r} has dtype {dtype}, which is neither image, number, text, "
+        "category nor boolean: convert or drop it."
+    )
+
+
+def _named_steps(image_steps):
+    """Return (name, transformer) pairs, names as make_pipeline gives them."""
+    from sklearn_skin.preprocessing._image_corrections import IMAGE_TRANSFORMERS
+
+    steps = []
+    for step in [image_steps] if isinstance(image_steps, str) else image_steps:
+        if isinstance(step, str) and step != "passthrough":
+            _check_option("image_steps", step, IMAGE_TRANSFORMERS)
+            step = IMAGE_TRANSFORMERS[step]()
+        steps.append(step)
+    if not steps:
+        return []
+    names = [s[0] if isinstance(s, tuple) else None for s in steps]
+    objects = [s[1] if isinstance(s, tuple) else s for s in steps]
+    automatic = make_pipeline(*objects).steps
+    return [(name or auto, obj) for name, (auto, obj) in zip(names, automatic)]
+
+
+def _check_option(name, value, options):
+    if value not in options:
+        raise ValueError(f"`{name}` must be one of {sorted(options)}; got {value!r}.")
+
+
+def _as_list(columns):
+    if columns is None:
+        return []
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _as_frame(X):
+    if hasattr(X, "columns") or getattr(X, "ndim", 0) != 2:
+        return X
+    return pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])

@@ -1,0 +1,136 @@
+"""Augmentation draws per row; test-time views undo themselves."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sklearn_skin.image import make_augmentation, tta_views
+from sklearn_skin.image._augmentation import AUGMENTATIONS
+
+
+def make_images(n=6, size=16, seed=0):
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def draw(augment, images, seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return augment(images)
+
+
+@pytest.mark.parametrize("policy", sorted(AUGMENTATIONS))
+def test_keeps_shape_range_and_input(policy):
+    images = make_images()
+    copy = images.clone()
+    out = draw(make_augmentation(policy), images)
+    assert out.shape == images.shape and out.dtype == torch.float32
+    assert 0 <= out.min() and out.max() <= 1
+    assert_close(images, copy)
+
+
+@pytest.mark.parametrize("policy", sorted(AUGMENTATIONS))
+def test_same_seed_same_draw(policy):
+    augment, images = make_augmentation(policy), make_images()
+    assert_close(draw(augment, images, 1), draw(augment, images, 1))
+    assert not torch.equal(draw(augment, images, 1), draw(augment, images, 2))
+
+
+@pytest.mark.parametrize("policy", ["geometric", "color", "full"])
+def test_each_row_gets_its_own_draw(policy):
+    images = make_images(1).repeat(5, 1, 1, 1)
+    out = draw(make_augmentation(policy), images)
+    assert all(not torch.allclose(out[0], row) for row in out[1:])
+
+
+def test_flips_only_move_pixels():
+    images = make_images()
+    out = draw(make_augmentation({"flip": 0.5}), images)
+    views = torch.stack([view(images) for view in tta_views(4)])
+    assert (views == out).flatten(2).all(dim=2).any(dim=0).all()
+    always = draw(make_augmentation({"flip": 1.0}), images)
+    assert_close(always, images.flip(-1, -2))
+
+
+def test_moves_stay_near_a_smooth_image():
+    ramp = torch.linspace(0.2, 0.8, 64).expand(4, 3, 64, 64)
+    out = draw(make_augmentation({"shift": 0.1}), ramp)
+    assert (out - ramp).abs().max() <= 0.1 * 0.6 + 0.02
+    assert out.min() >= 0.2 - 1e-3  # mirrored, not black, at the border
+
+
+def test_color_keeps_gray_images_gray_without_noise():
+    gray = torch.rand(4, 1, 8, 8).repeat(1, 3, 1, 1)
+    augment = make_augmentation({"brightness": 0.2, "contrast": 0.2, "saturation": 0.2})
+    out = draw(augment, gray)
+    assert_close(out[:, 0], out[:, 1], atol=1e-5, rtol=0)
+    assert_close(out[:, 0], out[:, 2], atol=1e-5, rtol=0)
+
+
+def test_noise_has_the_stated_spread():
+    out = draw(make_augmentation({"noise": 0.05}), torch.full((4, 3, 64, 64), 0.5))
+    assert abs(float(out.std()) - 0.05) < 0.002
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_columns_of_a_row_move_alike_when_asked(same):
+    images = make_images()[:, None].repeat(1, 2, 1, 1, 1)
+    augment = make_augmentation(("geometric", {"same_on_columns": same}))
+    out = draw(augment, images)
+    assert out.shape == images.shape
+    assert torch.equal(out[:, 0], out[:, 1]) == same
+    assert not torch.allclose(out[0, 0], out[1, 0])
+
+
+def test_later_parts_of_a_policy_win():
+    options = make_augmentation(("full", {"rotate": 180, "noise": 0})).options
+    assert options["rotate"] == 180 and options["noise"] == 0 and options["flip"] == 0.5
+
+
+@pytest.mark.parametrize("policy", [None, (), {}, {"flip": 0}, [None], {"same_on_columns": True}])
+def test_nothing_to_do_is_none(policy):
+    assert make_augmentation(policy) is None
+
+
+def test_an_empty_batch_passes():
+    assert make_augmentation("full")(torch.zeros(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "policy, message",
+    [
+        ("flip", r"`augment` must be one of \['color', 'flips', .*; got 'flip'"),
+        ({"rotation": 3}, r"got \['rotation'\]"),
+        ({"rotate": 270}, r"`rotate` must be in \[0, 180\]; got 270"),
+        ({"scale": 1.0}, r"`scale` must be in \[0, 1\); got 1.0"),
+    ],
+)
+def test_wrong_policies_are_named(policy, message):
+    with pytest.raises(ValueError, match=message):
+        make_augmentation(policy)
+
+
+def test_wrong_shape_is_named():
+    with pytest.raises(ValueError, match=r"got \(2, 8, 8\)"):
+        make_augmentation("flips")(torch.zeros(2, 8, 8))
+
+
+@pytest.mark.parametrize("n_views", [1, 4, 6])
+def test_views_are_distinct_and_move_pixels_only(n_views):
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)
+    views = [view(image) for view in tta_views(n_views)]
+    assert len(views) == n_views
+    assert_close(views[0], image)
+    assert len({str(view.tolist()) for view in views}) == n_views
+    for view in views:
+        assert_close(view.flatten().sort().values, image.flatten())
+
+
+def test_the_last_two_views_undo_each_other():
+    image = make_images()
+    views = tta_views(6)
+    assert_close(views[4](views[5](image)), image)
+
+
+def test_other_numbers_of_views_are_refused():
+    with pytest.raises(ValueError, match=r"`n_views` must be one of \[1, 4, 6\]; got 3"):
+        tta_views(3)

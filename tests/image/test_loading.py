@@ -1,0 +1,154 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from sklearn_skin.exceptions import ImageDecodeError
+from sklearn_skin.image import (
+    ImageArray,
+    ImageStep,
+    PixelCache,
+    _loading,
+    as_images,
+    load_pixels,
+    read_image,
+)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [str(tmp_path / f"{i}.jpg") for i in range(5)]
+    for name in names:
+        small = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((160, 120)).save(name)
+    return names
+
+
+@pytest.fixture(params=[False, True], ids=["no cache", "cache"])
+def cache(request, tmp_path):
+    return PixelCache(tmp_path / "cache" if request.param else None)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded."""
+    names = []
+    decode = _loading.decode
+
+    def watch(data, name, *args):
+        names.append(name)
+        return decode(data, name, *args)
+
+    monkeypatch.setattr(_loading, "decode", watch)
+    return names
+
+
+@pytest.mark.parametrize("size", [32, (30, 50), 400])
+def test_rows_are_what_read_image_gives(paths, cache, size):
+    pixels, present = load_pixels(as_images(paths), size, cache=cache)
+    assert_array_equal(pixels, np.stack([read_image(path, size=size) for path in paths]))
+    assert present.all()
+    assert_array_equal(load_pixels(as_images(paths), size, cache=cache)[0], pixels)
+
+
+def test_missing_rows_are_zeros(paths, cache):
+    pixels, present = load_pixels(as_images([paths[0], None]), 16, cache=cache)
+    assert present.tolist() == [True, False]
+    assert not pixels[1].any()
+    pixels, present = load_pixels(as_images([]), 16, cache=cache)
+    assert pixels.shape == (0, 16, 16, 3) and present.shape == (0,)
+
+
+def test_threads_do_not_change_the_result(paths, cache):
+    images = as_images(paths * 3)
+    assert_array_equal(load_pixels(images, 32, n_jobs=2)[0], load_pixels(images, 32)[0])
+
+
+def test_steps_come_before_resizing(paths, cache):
+    step = ImageStep("center_crop", (("size", 0.5),))
+    images = as_images(paths[:1])
+    pixels, _ = load_pixels(images.with_step(step), 20, cache=cache)
+    plain, _ = load_pixels(images, 20, cache=cache)
+    assert np.abs(pixels.astype(int) - plain).mean() > 1
+    by_hand = ImageArray([images.with_step(step)[0]])
+    assert_array_equal(pixels, load_pixels(by_hand, 20)[0])
+
+
+def test_files_and_pictures_in_memory_agree(paths, cache):
+    step = ImageStep("gray_world")
+    files = as_images(paths).with_step(step)
+    in_memory = ImageArray([read_image(path) for path in paths]).with_step(step)
+    expected, _ = load_pixels(files, 32, cache=cache)
+    assert_array_equal(load_pixels(in_memory, 32, cache=cache)[0], expected)
+    assert_array_equal(load_pixels(in_memory, 32, cache=cache)[0], expected)
+
+
+def test_a_repeated_image_is_decoded_once(paths, decoded):
+    pixels, present = load_pixels(as_images([paths[0]] * 50 + [None]), 16)
+    assert len(decoded) == 1
+    assert present.sum() == 50
+    assert (pixels[:50] == pixels[0]).all()
+
+
+def test_the_cache_decodes_once_for_every_chain_and_size(paths, decoded, tmp_path):
+    images, folder = as_images(paths), tmp_path / "cache"
+    corrected = images.with_step(ImageStep("gray_world"))
+    stronger = images.with_step(ImageStep("shades_of_gray", (("power", 6),)))
+    for expected in (25, 0):
+        decoded.clear()
+        for column, size in ((images, 16), (images, 24), (images, (16, 24)), (corrected, 16)):
+            load_pixels(column, size, cache=folder)
+        load_pixels(stronger, 16, cache=folder)
+        assert len(decoded) == expected
+    plain = load_pixels(images, 16, cache=folder)[0]
+    assert not np.array_equal(load_pixels(corrected, 16, cache=folder)[0], plain)
+
+
+def test_an_overwritten_image_is_never_read_from_the_cache(paths, tmp_path):
+    import os
+
+    cache = PixelCache(tmp_path / "cache")
+    before = os.stat(paths[0])
+    old, _ = load_pixels(as_images(paths[:1]), 16, cache=cache)
+    Image.new("RGB", (160, 120), (10, 200, 30)).save(paths[0])
+    os.utime(paths[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    new, _ = load_pixels(as_images(paths[:1]), 16, cache=cache)
+    assert np.abs(new[0].astype(int) - (10, 200, 30)).max() < 5
+    assert not np.array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>not found</html>", None], ids=["empty", "html", "truncated"]
+)
+def test_damaged_images_are_named_or_counted(content, paths, cache):
+    with open(paths[2], "rb") as file:
+        data = file.read()
+    with open(paths[2], "wb") as file:
+        file.write(data[: len(data) // 2] if content is None else content)
+    images, labels = as_images(paths), pd.Index([f"ISIC_{i}" for i in range(5)])
+    with pytest.raises(ImageDecodeError) as info:
+        load_pixels(images, 16, cache=cache, row_labels=labels, column="image")
+    for part in ("row 'ISIC_2', column 'image'", paths[2], 'on_error="missing"'):
+        assert part in str(info.value)
+    with pytest.warns(UserWarning, match="1 of 5 images cannot be read .*'ISIC_2'"):
+        pixels, present = load_pixels(
+            images, 16, cache=cache, row_labels=labels, on_error="missing"
+        )
+    assert present.tolist() == [True, True, False, True, True]
+    assert not pixels[2].any()
+
+
+def test_a_damaged_image_that_is_repeated_is_counted_by_rows(cache):
+    with pytest.warns(UserWarning, match="3 of 4 images cannot be read"):
+        load_pixels(as_images(["nowhere.jpg"] * 3 + [None]), 8, cache=cache, on_error="missing")
+
+
+def test_options_are_checked(paths):
+    with pytest.raises(ValueError, match=r"`on_error` must be one of .*; got 'ignore'"):
+        load_pixels(as_images(paths), 16, on_error="ignore")
+    with pytest.raises(ValueError, match="`size` must be"):
+        load_pixels(as_images(paths), 0)
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        load_pixels(as_images(paths).with_step(ImageStep("blur")), 16)

@@ -1,0 +1,209 @@
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
+from sklearn_skin.modules._attention import (
+    ATTENTIONS,
+    AsymmetricAttention,
+    BidirectionalAttention,
+    SharedAttention,
+    attend,
+)
+from sklearn_skin.modules._stages import StagedEncoder
+
+
+class LargestTensor(TorchDispatchMode):
+    """Record how many elements the largest tensor of any operation has."""
+
+    def __init__(self):
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        for part in output if isinstance(output, (tuple, list)) else (output,):
+            if isinstance(part, torch.Tensor):
+                self.numel = max(self.numel, part.numel())
+        return output
+
+
+def make_case(name="bab", widths=(16, 16), size=(5, 4), rows=3, **options):
+    torch.manual_seed(0)
+    block = ATTENTIONS[name](*widths, **options)
+    return block, *(torch.randn(rows, width, *size) for width in widths)
+
+
+def project(conv, map_):
+    weight, bias = (p.detach().double().numpy() for p in (conv.weight, conv.bias))
+    tokens = map_.detach().double().numpy().reshape(*map_.shape[:2], -1)
+    return np.einsum("oc,ncj->noj", weight[:, :, 0, 0], tokens) + bias[:, None]
+
+
+def reference_update(query, key, value, weights_from, value_from, scale):
+    """The formula, in float64, with the N x N map written out."""
+    q, k = project(query, weights_from), project(key, weights_from)
+    v = project(value, value_from)
+    scores = scale * np.einsum("ndi,ndj->nij", q, k)
+    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    return np.einsum("ncj,nij->nci", v, weights).reshape(value_from.shape)
+
+
+def as_double(map_):
+    return map_.detach().double().numpy()
+
+
+@pytest.mark.parametrize(("scaled", "scale"), [(False, 1.0), (True, 3**-0.5)])
+@pytest.mark.parametrize("widths", [(24, 24), (24, 8), (24, 2)])
+def test_aab_equals_its_formula(widths, scaled, scale):
+    block, clinical, dermoscopy = make_case("aab", widths, scaled=scaled)
+    weights = block.clinical
+    update = reference_update(weights.query, weights.key, block.value, clinical, dermoscopy, scale)
+    got = as_double(block(clinical, dermoscopy)[1])
+    np.testing.assert_allclose(got, as_double(dermoscopy) + update, rtol=1e-4, atol=1e-5)
+
+
+def test_bab_equals_its_formula():
+    block, clinical, dermoscopy = make_case("bab", (16, 24))
+    for_dermoscopy = reference_update(
+        block.clinical.query, block.clinical.key, block.dermoscopy_value, clinical, dermoscopy, 1
+    )
+    for_clinical = reference_update(
+        block.dermoscopy.query, block.dermoscopy.key, block.clinical_value, dermoscopy, clinical, 1
+    )
+    left, right = block(clinical, dermoscopy)
+    np.testing.assert_allclose(
+        as_double(left), as_double(clinical) + for_clinical, rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        as_double(right), as_double(dermoscopy) + for_dermoscopy, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_shared_attention_is_bab_with_equal_weights():
+    shared, clinical, dermoscopy = make_case("shared")
+    bab = BidirectionalAttention(16, 16)
+    for part in (bab.clinical, bab.dermoscopy):
+        part.load_state_dict(shared.weights.state_dict())
+    for part in (bab.clinical_value, bab.dermoscopy_value):
+        part.load_state_dict(shared.value.state_dict())
+    assert_close(shared(clinical, dermoscopy), bab(clinical, dermoscopy))
+
+
+def test_aab_leaves_the_clinical_map_untouched():
+    block, clinical, dermoscopy = make_case("aab")
+    before = clinical.clone()
+    assert torch.equal(block(clinical, dermoscopy)[0], before)
+
+
+def test_bab_with_swapped_inputs_and_roles_gives_swapped_outputs():
+    block, clinical, dermoscopy = make_case("bab", (16, 24))
+    swapped = BidirectionalAttention(24, 16)
+    swapped.clinical.load_state_dict(block.dermoscopy.state_dict())
+    swapped.dermoscopy.load_state_dict(block.clinical.state_dict())
+    swapped.clinical_value.load_state_dict(block.dermoscopy_value.state_dict())
+    swapped.dermoscopy_value.load_state_dict(block.clinical_value.state_dict())
+    left, right = block(clinical, dermoscopy)
+    assert_close(swapped(dermoscopy, clinical), (right, left))
+
+
+def test_shared_attention_does_not_know_which_image_is_which():
+    block, clinical, dermoscopy = make_case("shared")
+    left, right = block(clinical, dermoscopy)
+    assert_close(block(dermoscopy, clinical), (right, left))
+
+
+@pytest.mark.parametrize("width", [16, 96, 768])
+def test_shared_attention_has_half_the_weights(width):
+    def count(block):
+        return sum(parameter.numel() for parameter in block.parameters())
+
+    with torch.device("meta"):
+        shared, bab = SharedAttention(width, width), BidirectionalAttention(width, width)
+        asymmetric = AsymmetricAttention(width, width)
+    assert 2 * count(shared) == count(bab)
+    assert count(asymmetric) == count(shared)
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_rows_do_not_see_their_batch_mates(name):
+    block, clinical, dermoscopy = make_case(name)
+    together = block(clinical, dermoscopy)
+    alone = [block(clinical[i : i + 1], dermoscopy[i : i + 1]) for i in range(3)]
+    assert_close(together, tuple(torch.cat(parts) for parts in zip(*alone)))
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_shuffled_positions_give_shuffled_maps(name):
+    block, clinical, dermoscopy = make_case(name)
+    order = torch.randperm(20)
+
+    def shuffle(map_):
+        return map_.flatten(2)[:, :, order].unflatten(2, (5, 4))
+
+    expected = tuple(shuffle(part) for part in block(clinical, dermoscopy))
+    assert_close(block(shuffle(clinical), shuffle(dermoscopy)), expected)
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_a_missing_partner_changes_nothing(name):
+    block, clinical, dermoscopy = make_case(name)
+    present = torch.tensor([[True, True], [False, True], [True, False]])
+    full = block(clinical, dermoscopy)
+    got = block(clinical, dermoscopy, present)
+    assert_close(got[1][1], dermoscopy[1])
+    assert_close(got[0][2], clinical[2])
+    assert_close([part[0] for part in got], [part[0] for part in full])
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_gradients_reach_every_weight(name):
+    block, clinical, dermoscopy = make_case(name)
+    sum(part.square().sum() for part in block(clinical, dermoscopy)).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in block.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in block.parameters())
+
+
+def test_gradients_are_those_of_the_formula():
+    torch.manual_seed(0)
+    maps = [torch.randn(1, c, 2, 3, dtype=torch.float64, requires_grad=True) for c in (2, 2, 5)]
+    assert torch.autograd.gradcheck(attend, maps)
+
+
+@pytest.mark.parametrize("name", ["aab", "bab"])
+def test_maps_of_different_size_keep_their_size(name):
+    block = ATTENTIONS[name](16, 24)
+    left, right = block(torch.randn(2, 16, 4, 4), torch.randn(2, 24, 3, 3))
+    assert left.shape == (2, 16, 4, 4)
+    assert right.shape == (2, 24, 3, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["aab", "bab", "shared"])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_no_tensor_of_all_pairs_of_positions(name, dtype, layout):
+    n_positions = 56 * 56
+    block, *maps = make_case(name, (16, 16), (56, 56), rows=1)
+    maps = [part.to(dtype=dtype, memory_format=layout) for part in maps]
+    block.to(dtype)
+    with LargestTensor() as largest:
+        sum(part.sum() for part in block(*maps)).backward()
+    assert 0 < largest.numel <= 16 * n_positions
+
+
+def test_no_tensor_of_all_pairs_of_positions_in_a_whole_network():
+    torch.manual_seed(0)
+    encoders = [StagedEncoder("mobilenetv3_small_100", image_size=224) for _ in range(2)]
+    net = AsymmetricFusionNet(*encoders, [3], attention="bab")
+    with LargestTensor() as largest:
+        logits = net([torch.rand(2, 3, 224, 224)] * 2)
+        sum(tasks[0].sum() for tasks in logits.values()).backward()
+    assert 0 < largest.numel < 3136**2
+
+
+def test_shared_attention_rejects_maps_of_different_width():
+    with pytest.raises(ValueError, match="equal width; got 16 and 24 channels"):
+        SharedAttention(16, 24)

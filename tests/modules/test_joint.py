@@ -1,0 +1,207 @@
+"""Joint and joint-individual fusion networks."""
+
+import warnings
+
+import pytest
+import torch
+
+from sklearn_skin.modules import JointFusionNet, JointIndividualNet, make_backbone
+from sklearn_skin.modules.fusion import FUSIONS, fusion_inputs
+
+GROUPS = [[0], [1, 2, 3], [4, 5]]
+
+
+def make_net(kind=JointFusionNet, n_images=1, n_metadata=6, n_classes=(3, 2), seed=0, **options):
+    torch.manual_seed(seed)
+    n_backbones = min(1, n_images) if options.get("share_backbone") else n_images
+    backbones = [
+        make_backbone("resnet10t", freeze=options.pop("freeze", None)) for _ in range(n_backbones)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kind(
+            backbones,
+            n_metadata,
+            n_classes,
+            n_images=n_images,
+            metadata_hidden=(16, 8),
+            metadata_groups=GROUPS if n_metadata else None,
+            **options,
+        )
+
+
+def make_rows(n=4, n_images=1, n_metadata=6, size=32):
+    torch.manual_seed(1)
+    images = [torch.rand(n, 3, size, size) for _ in range(n_images)]
+    return images, torch.randn(n, n_metadata) if n_metadata else None
+
+
+@pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_operator_and_gradients_everywhere(kind, fusion):
+    net = make_net(kind, fusion=fusion)
+    images, metadata = make_rows()
+    logits = net(images, metadata.requires_grad_())
+    branches = ("image", "metadata", "fusion") if kind is JointIndividualNet else ("fusion",)
+    assert tuple(logits) == net.branches == branches
+    assert [t.shape for t in logits["fusion"]] == [(4, 3), (4, 2)]
+    # by rows, since BatchNorm takes the mean of a batch away
+    sum(t[0].square().sum() for tasks in logits.values() for t in tasks).backward()
+    for key, parameter in net.named_parameters():
+        assert parameter.grad is not None, key
+    assert metadata.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+def test_rows_do_not_see_their_batch_mates(kind):
+    net = make_net(kind, n_images=2, fusion="mmfa").eval()
+    images, metadata = make_rows(n_images=2)
+    together = net(images, metadata)
+    for i in range(4):
+        alone = net([image[i : i + 1] for image in images], metadata[i : i + 1])
+        for branch in net.branches:
+            torch.testing.assert_close(
+                alone[branch][0][0], together[branch][0][i], rtol=1e-4, atol=1e-5
+            )
+
+
+def test_features_can_be_computed_once():
+    net = make_net(n_images=2, freeze="backbone").eval()
+    images, metadata = make_rows(n_images=2)
+    maps = [m.clone() for m in net.features(images)]
+    torch.testing.assert_close(
+        net.forward_features(maps, metadata)["fusion"][0], net(images, metadata)["fusion"][0]
+    )
+
+
+def test_frozen_network_gives_the_same_features_while_it_trains():
+    net = make_net(freeze="backbone")
+    images, metadata = make_rows()
+    before = net.train().features(images)[0].clone()
+    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
+    net(images, metadata)["fusion"][0].square().sum().backward()
+    optimizer.step()
+    assert net.frozen and torch.equal(net.features(images)[0], before)
+    assert not make_net().frozen
+
+
+def test_columns_have_their_own_backbone_unless_shared():
+    images, metadata = make_rows(n_images=2)
+    images[1] = images[0]
+    own, shared = make_net(n_images=2).eval(), make_net(n_images=2, share_backbone=True).eval()
+    assert not torch.equal(*own.features(images))
+    assert torch.equal(*shared.features(images))
+    weights = [sum(p.numel() for p in net.images.parameters()) for net in (own, shared)]
+    assert weights[0] == 2 * weights[1]
+    assert own(images, metadata)["fusion"][0].shape == shared(images, metadata)["fusion"][0].shape
+
+
+def test_maps_of_different_sizes_are_joined():
+    backbones = [make_backbone("resnet10t"), make_backbone("dermiresnet")]
+    net = JointFusionNet(backbones, 6, [3], fusion="metablock").eval()
+    images, metadata = make_rows(n_images=2)
+    assert net.images.join(net.features(images)).shape == (4, 1024, 1, 1)
+    assert net(images, metadata)["fusion"][0].shape == (4, 3)
+
+
+@pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+def test_one_modality_alone(kind):
+    images, _ = make_rows()
+    _, metadata = make_rows()
+    only_images = make_net(kind, n_metadata=0)
+    assert list(only_images(images)) == ["image"] == list(only_images.branches)
+    only_metadata = make_net(kind, n_images=0)
+    assert list(only_metadata([], metadata)) == ["metadata"] == list(only_metadata.branches)
+    with pytest.raises(ValueError, match="needs image columns or metadata features"):
+        make_net(kind, n_images=0, n_metadata=0)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "metablock", "cross_attention"])
+def test_missing_pixels_do_not_matter_but_missing_does(fusion):
+    net = make_net(n_images=2, fusion=fusion, allow_missing_images=True).eval()
+    for token in net.missing.image_tokens:
+        torch.nn.init.normal_(token)
+    images, metadata = make_rows(n_images=2)
+    present = torch.tensor([[True, True], [False, True], [True, False], [False, False]])
+    found = net(images, metadata, present)["fusion"][0]
+    others = [torch.rand_like(image) for image in images]
+    swapped = [torch.where(present[:, j, None, None, None], images[j], others[j]) for j in range(2)]
+    torch.testing.assert_close(net(swapped, metadata, present)["fusion"][0], found)
+    complete = net(images, metadata)["fusion"][0]
+    torch.testing.assert_close(complete[0], found[0])
+    assert not torch.allclose(complete[1], found[1])
+
+
+def test_missing_images_are_an_error_unless_allowed():
+    images, metadata = make_rows()
+    with pytest.raises(ValueError, match="allow_missing_images=True"):
+        make_net()(images, metadata, torch.tensor([[True]] * 3 + [[False]]))
+
+
+@pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+@pytest.mark.parametrize("fusion", ["gated", "metanet", "self_attention"])
+def test_modality_dropout_trains_every_token(kind, fusion):
+    net = make_net(kind, n_images=2, fusion=fusion, modality_dropout=0.5).train()
+    images, metadata = make_rows(16, n_images=2)
+    logits = net(images, metadata)
+    sum(t[:5].square().sum() for tasks in logits.values() for t in tasks).backward()
+    for parameter in net.missing.parameters():
+        assert parameter.grad.abs().max() > 0
+
+
+def test_raw_operators_read_the_metadata_themselves():
+    for fusion in FUSIONS:
+        net = make_net(fusion=fusion)
+        assert (net.encoder is None) == (fusion_inputs(fusion)[1] == "raw")
+        assert make_net(JointIndividualNet, fusion=fusion).encoder is not None
+
+
+def test_groups_become_tokens():
+    net = make_net(fusion="cross_attention")
+    assert net.fusion.tokenise.n_tokens == len(GROUPS)
+    options = {"metadata_groups": [[0, 1, 2, 3, 4, 5]]}
+    assert make_net(fusion="cross_attention", fusion_options=options).fusion.tokenise.n_tokens == 1
+
+
+def test_literal_attention_gets_vectors():
+    net = make_net(fusion="cross_attention", fusion_options={"tokens": "vector"}).eval()
+    images, metadata = make_rows()
+    other = [torch.rand_like(images[0])]
+    torch.testing.assert_close(
+        net(images, metadata)["fusion"][0], net(other, metadata)["fusion"][0]
+    )
+
+
+def test_dense_layers_and_dropout_of_the_frozen_baseline():
+    net = make_net(classifier_hidden=(16, 8), dropout=0.5, image_dropout=0.5)
+    images, metadata = make_rows()
+    net.eval()
+    torch.testing.assert_close(
+        net(images, metadata)["fusion"][0], net(images, metadata)["fusion"][0]
+    )
+    assert [m.out_features for m in net.classifiers["fusion"].layers if hasattr(m, "weight")] == [
+        16,
+        8,
+    ]
+
+
+def test_wrong_inputs_are_named():
+    net = make_net(n_images=2)
+    images, metadata = make_rows(n_images=2)
+    with pytest.raises(ValueError, match="Expected 2 image columns; got 1"):
+        net(images[:1], metadata)
+    with pytest.raises(ValueError, match="Expected 6 metadata features; got none"):
+        net(images)
+    with pytest.raises(ValueError, match="2 image columns need 1 backbones with share_backbone"):
+        JointFusionNet([make_backbone("resnet10t")] * 2, 6, [3], share_backbone=True)
+
+
+def test_individual_classifiers_see_one_modality():
+    net = make_net(JointIndividualNet).eval()
+    images, metadata = make_rows()
+    found = net(images, metadata)
+    other_metadata, other_image = net(images, metadata + 1), net([images[0] / 2], metadata)
+    assert torch.equal(found["image"][0], other_metadata["image"][0])
+    assert torch.equal(found["metadata"][0], other_image["metadata"][0])
+    assert not torch.equal(found["fusion"][0], other_metadata["fusion"][0])
+    assert not torch.equal(found["fusion"][0], other_image["fusion"][0])

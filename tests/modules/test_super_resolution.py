@@ -1,0 +1,122 @@
+"""Super-resolution as a second task, and its decoder."""
+
+import pytest
+import torch
+from torch.nn.functional import mse_loss
+
+from sklearn_skin.modules import SuperResolutionNet, make_backbone
+from sklearn_skin.modules._decoder import Decoder
+
+
+def make(seed=0, n_metadata=5, **options):
+    torch.manual_seed(seed)
+    return SuperResolutionNet(make_backbone("resnet10t"), n_metadata, [3], **options)
+
+
+def make_rows(n=3, size=(32, 32)):
+    torch.manual_seed(1)
+    return [torch.rand(n, 3, *size)], torch.randn(n, 5)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 32), (45, 50)])
+def test_reconstruction_is_twice_the_input(size):
+    net, (images, metadata) = make(), make_rows(size=size)
+    out = net(images, metadata)
+    expected = (3, 3, 2 * size[0], 2 * size[1])
+    assert out["reconstruction"].shape == out["target"].shape == expected
+    assert out["fusion"][0].shape == (3, 3)
+
+
+def test_the_second_task_trains_the_backbone():
+    net, (images, metadata) = make(), make_rows()
+    out = net(images, metadata)
+    mse_loss(out["reconstruction"], out["target"]).backward()
+    assert all(p.grad.abs().max() > 0 for p in net.decoder.parameters())
+    assert net.backbone.body.network.conv1[0].weight.grad.abs().max() > 0
+    assert net.classifier.tasks[0].weight.grad is None
+
+
+def test_feature_is_the_product():
+    net, (images, metadata) = make(), make_rows()
+    net.eval()
+    found = []
+    net.classifier.register_forward_pre_hook(lambda _, args: found.append(args[0]))
+    net(images, metadata)
+    image = net.project(net.features(images)[0]).mean(dim=(2, 3))
+    torch.testing.assert_close(found[0], image * net.encoder(metadata))
+
+
+def test_metadata_perceptron_has_four_layers_and_a_linear_end():
+    layers = list(make().encoder)
+    widths = [m.out_features for m in layers if isinstance(m, torch.nn.Linear)]
+    assert widths == [64, 128, 256, 512]
+    assert isinstance(layers[-1], torch.nn.Linear)
+    assert sum(isinstance(m, torch.nn.ReLU) for m in layers) == 3
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "bicubic"])
+def test_target_is_the_input_enlarged(upsampling):
+    net = make(upsampling=upsampling)
+    constant = torch.full((1, 3, 8, 8), 0.25)
+    torch.testing.assert_close(net.enlarge(constant), torch.full((1, 3, 16, 16), 0.25))
+    edge = torch.zeros(1, 3, 8, 8)
+    edge[..., 4:] = 1
+    enlarged = net.enlarge(edge)
+    assert enlarged.min() >= 0 and enlarged.max() <= 1
+    assert enlarged[0, 0, 0, 0] == 0 and enlarged[0, 0, 0, -1] == 1
+    assert not make(upsampling="bilinear").enlarge(edge).requires_grad
+
+
+def test_target_only_in_training_or_when_asked():
+    net, (images, metadata) = make(), make_rows()
+    assert "target" in net.train()(images, metadata)
+    assert "target" not in net(images, metadata, with_target=False)
+    assert "target" not in net.eval()(images, metadata)
+    assert "target" in net(images, metadata, with_target=True)
+
+
+def test_missing_images_add_no_error():
+    net, (images, metadata) = make(allow_missing_images=True), make_rows()
+    present = torch.tensor([[True], [False], [True]])
+    out = net(images, metadata, present)
+    error = (out["reconstruction"] - out["target"]).abs().amax(dim=(1, 2, 3))
+    assert error[1] == 0 and error[0] > 0 and error[2] > 0
+
+
+def test_rows_do_not_see_their_batch_mates():
+    net, (images, metadata) = make(), make_rows()
+    net.eval()
+    together = net(images, metadata)
+    alone = net([images[0][1:2]], metadata[1:2])
+    torch.testing.assert_close(alone["fusion"][0][0], together["fusion"][0][1])
+    torch.testing.assert_close(
+        alone["reconstruction"][0], together["reconstruction"][1], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_without_metadata_and_without_decoder():
+    net, (images, _) = make(n_metadata=0), make_rows()
+    net.eval()
+    maps = net.features(images)
+    torch.testing.assert_close(net.forward_features(maps, None)["fusion"], net(images)["fusion"])
+
+
+@pytest.mark.parametrize(("side", "goal", "doublings"), [(7, 448, 6), (14, 448, 5), (2, 64, 5)])
+def test_decoder_doubles_as_often_as_needed(side, goal, doublings):
+    decoder = Decoder(4, (2, 2, 2, 2, 2))
+    sizes = []
+    for convolution in decoder.convolutions:
+        convolution.register_forward_hook(lambda _, __, out: sizes.append(out.shape[-1]))
+    with torch.no_grad():
+        assert decoder(torch.zeros(1, 4, side, side), (goal, goal)).shape == (1, 3, goal, goal)
+    assert sizes == [side << max(0, i + 1 - (6 - doublings)) for i in range(6)]
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"`upsampling` must be one of \['bicubic', 'bilinear'\]"):
+        make(upsampling="nearest")
+    images, metadata = make_rows()
+    with pytest.raises(ValueError, match="takes one image column; got 2"):
+        make()(images * 2, metadata)
+    with pytest.raises(ValueError, match="Expected 5 metadata features; got none"):
+        make()(images)

@@ -1,0 +1,243 @@
+import copy
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
+from sklearn_skin.modules._fusionnet import FusionNet
+from sklearn_skin.modules._shared import SharedFusionNet
+from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._timm import import_timm
+
+N_CLASSES = [3, 2]
+SIZE = 64
+
+
+def encoder(name="test_resnet", **options):
+    return StagedEncoder(name, image_size=SIZE, **options)
+
+
+def asymmetric(attention="aab", **options):
+    encoders = encoder("test_efficientnet"), encoder("test_resnet")
+    return AsymmetricFusionNet(*encoders, N_CLASSES, attention=attention, **options)
+
+
+def shared(**options):
+    return SharedFusionNet([encoder("test_convnext")], N_CLASSES, **options)
+
+
+NETS = {
+    "fusionnet": lambda **options: FusionNet(encoder(), encoder(), N_CLASSES, **options),
+    "aab": asymmetric,
+    "bab": lambda **options: asymmetric("bab", **options),
+    "concatenation": lambda **options: asymmetric("none", **options),
+    "shared": shared,
+    "cross": lambda **options: shared(attention="cross", **options),
+    "shared heads": lambda **options: shared(share_heads=True, **options),
+    "two encoders": lambda **options: SharedFusionNet(
+        [encoder("test_convnext"), encoder("test_convnext")], N_CLASSES, **options
+    ),
+}
+
+
+def make_case(name, rows=3, **options):
+    torch.manual_seed(0)
+    net = NETS[name](**options).eval()
+    return net, [torch.rand(rows, 3, SIZE, SIZE) for _ in range(2)]
+
+
+def flat(logits):
+    return torch.cat([task for tasks in logits.values() for task in tasks], dim=1)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_branches_and_shapes(name):
+    net, images = make_case(name)
+    logits = net(images)
+    assert tuple(logits) == net.branches == ("clinical", "dermoscopy", "fusion")
+    assert all([task.shape for task in tasks] == [(3, 3), (3, 2)] for tasks in logits.values())
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_rows_do_not_see_their_batch_mates(name):
+    net, images = make_case(name)
+    alone = torch.cat([flat(net([part[i : i + 1] for part in images])) for i in range(3)])
+    assert_close(flat(net(images)), alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_gradients_reach_everything_but_the_unused_classifier(name):
+    net, images = make_case(name)
+    images = [part.requires_grad_() for part in images]
+    flat(net.train()(images)).square().sum().backward()
+    assert all(part.grad.abs().sum() > 0 for part in images)
+    without = {name for name, p in net.named_parameters() if p.grad is None}
+    unused = ("network.fc.", "network.head.fc.", "network.classifier.")
+    assert without == {n for n, _ in net.named_parameters() if any(part in n for part in unused)}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_metadata_are_ignored(name):
+    net, images = make_case(name)
+    assert_close(flat(net(images, torch.rand(3, 7))), flat(net(images)))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_pixels_of_a_missing_image_have_no_influence(name):
+    net, images = make_case(name, allow_missing_images=True)
+    present = torch.tensor([[False, True], [True, False], [True, True]])
+    other = [part.clone() for part in images]
+    other[0][0], other[1][1] = torch.rand(2, 3, SIZE, SIZE)
+    first, second = (flat(net(case, present=present)) for case in (images, other))
+    assert_close(first, second)
+    assert_close(first[2], flat(net(images))[2], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_missing_images_are_refused_unless_allowed(name):
+    net, images = make_case(name)
+    everything = torch.ones(3, 2, dtype=torch.bool)
+    assert_close(flat(net(images, present=everything)), flat(net(images)))
+    with pytest.raises(ValueError, match="allow_missing_images=True"):
+        net(images, present=torch.tensor([[True, True], [True, True], [False, True]]))
+
+
+@pytest.mark.parametrize("name", ["fusionnet", "bab", "shared"])
+def test_modality_dropout_hides_in_training_only(name):
+    net, images = make_case(name, rows=8, modality_dropout=0.5)
+    assert_close(flat(net(images)), flat(net(images)))
+    flat(net.train()(images)).sum().backward()
+    assert any(token.grad.abs().sum() > 0 for token in net.pair.missing.image_tokens)
+
+
+def test_aab_keeps_the_clinical_branch_free_of_dermoscopy():
+    net, images = make_case("aab")
+    changed = [images[0], torch.rand_like(images[1])]
+    before, after = net(images), net(changed)
+    assert_close(before["clinical"], after["clinical"])
+    assert not torch.allclose(before["dermoscopy"][0], after["dermoscopy"][0])
+
+
+@pytest.mark.parametrize("name", ["shared", "shared heads"])
+def test_one_encoder_treats_both_images_alike(name):
+    net, images = make_case(name)
+    vectors = net.pair(images)
+    assert_close(net.pair(images[::-1]), vectors[::-1], rtol=1e-4, atol=1e-5)
+
+
+def test_shared_heads_treat_both_images_alike():
+    net, images = make_case("shared heads")
+    logits, swapped = net(images), net(images[::-1])
+    assert_close(swapped["clinical"], logits["dermoscopy"], rtol=1e-4, atol=1e-5)
+
+
+def test_fusionnet_adds_features():
+    net, images = make_case("fusionnet")
+    clinical, dermoscopy = net.pair(images)
+    assert_close(net(images)["fusion"], net.heads["fusion"](clinical + dermoscopy))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "swin_tiny_patch4_window7_224",
+        "convnext_atto",
+        "densenet121",
+        "efficientnet_b0",
+        "mobilenetv3_small_100",
+        "regnety_002",
+        "resnet18",
+        "swinv2_tiny_window8_256",
+    ],
+)
+def test_parts_in_a_row_are_the_whole_backbone(name):
+    torch.manual_seed(0)
+    staged = StagedEncoder(name, image_size=SIZE).eval()
+    images = torch.rand(1, 3, SIZE, SIZE)
+    with torch.no_grad():
+        whole = staged.backbone.pool(staged.backbone(images))
+        map_ = staged.begin(images)
+        maps = [map_ := staged.stage(map_, k) for k in range(4)]
+    assert [part.shape[1] for part in maps] == staged.channels
+    assert [part.shape[2] for part in maps] == [16, 8, 4, 2]
+    assert_close(staged.pool(map_), whole)
+    assert staged.out_features == whole.shape[1]
+
+
+def test_a_staged_encoder_has_timms_parameters_once():
+    plain = import_timm().create_model("test_convnext")
+    names = [
+        name.removeprefix("backbone.body.network.")
+        for name in encoder("test_convnext").state_dict()
+    ]
+    assert names == list(plain.state_dict())
+
+
+@pytest.mark.parametrize("name", ["aab", "shared heads"])
+def test_copies_and_exports_give_the_same(name):
+    net, images = make_case(name)
+    expected = flat(net(images))
+    twin = copy.deepcopy(net)
+    assert_close(flat(twin(images)), expected)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.zero_()
+    assert_close(flat(net(images)), expected)
+    exported = torch.export.export(net, (images,)).module()
+    assert_close(flat(exported(images)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_encoder_stays_as_it_is():
+    net = FusionNet(encoder(freeze="backbone"), encoder(freeze=2), N_CLASSES).train()
+    first, second = net.pair.encoders
+    assert first.frozen and not second.frozen
+    before = copy.deepcopy(first.state_dict())
+    flat(net([torch.rand(4, 3, SIZE, SIZE)] * 2)).sum().backward()
+    assert all(p.grad is None for p in first.parameters())
+    assert_close(first.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", ["vgg13", "vit_tiny_patch16_224"])
+def test_backbones_without_four_stages_are_refused(name):
+    with torch.device("meta"), pytest.raises(ValueError, match=f"four stages.*got '{name}'"):
+        StagedEncoder(name)
+
+
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"made for images of \(64, 64\) pixels; got \(32, 32\)"):
+        encoder("swin_tiny_patch4_window7_224")(torch.rand(1, 3, 32, 32))
+
+
+def test_unknown_attention_is_refused():
+    with pytest.raises(ValueError, match=r"`attention` must be one of \['aab', 'bab', 'none'\]"):
+        asymmetric("shared")
+    with pytest.raises(
+        ValueError, match=r"`attention` must be one of \['shared', 'cross', 'none'\]"
+    ):
+        shared(attention="aab")
+
+
+def test_two_images_are_needed():
+    net, images = make_case("fusionnet")
+    with pytest.raises(ValueError, match="two images per row, clinical then dermoscopic; got 1"):
+        net(images[:1])
+    with pytest.raises(ValueError, match="one or two encoders; got 3"):
+        SharedFusionNet([encoder("test_convnext")] * 3, N_CLASSES)
+
+
+def test_encoders_must_fit_the_fusion():
+    with pytest.raises(ValueError, match="equal length; got 256 and 96 features"):
+        FusionNet(encoder("test_efficientnet"), encoder(), N_CLASSES)
+    with pytest.raises(ValueError, match="equal length; got 256 and 96 features"):
+        SharedFusionNet(
+            [encoder("test_efficientnet"), encoder()],
+            N_CLASSES,
+            attention="none",
+            share_heads=True,
+        )
+
+
+def test_sharing_a_resnet_warns():
+    with pytest.warns(UserWarning, match="Sharing a ResNet"):
+        SharedFusionNet([encoder()], N_CLASSES)

@@ -1,0 +1,39 @@
+import pytest
+
+from sklearn_skin.datasets import make_lesions
+from sklearn_skin.neural_network import JointFusionClassifier
+from sklearn_skin.preprocessing import make_lesion_transformer
+
+TINY = {
+    "backbone": "resnet10t",
+    "weights": None,
+    "image_size": 32,
+    "max_epochs": 2,
+    "batch_size": 16,
+    "cache_dir": None,
+    "random_state": 0,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="session")
+def bunch():
+    return make_lesions(48, image_size=32, images_per_lesion=2, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def X(bunch):
+    return make_lesion_transformer().fit_transform(bunch.data)
+
+
+@pytest.fixture(scope="session")
+def y(bunch):
+    return bunch.target
+
+
+@pytest.fixture
+def make_net():
+    def make(cls=JointFusionClassifier, **parameters):
+        return cls(**(TINY | parameters))
+
+    return make

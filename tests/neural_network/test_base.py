@@ -1,0 +1,307 @@
+"""What all networks share: columns, labels, splits, weights, seeds and errors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from skorch.callbacks import Callback, EarlyStopping
+
+from sklearn_skin.exceptions import NonFiniteLossError
+from sklearn_skin.image import as_images
+from sklearn_skin.neural_network import ImageClassifier, MetadataClassifier
+
+
+def first_loss(net, X, y, **fit_params):
+    """The loss of the first step, on one batch of all rows without dropout."""
+    return net.fit(X, y, **fit_params).history_[0]["train_loss"]
+
+
+def test_a_weight_of_two_is_a_row_seen_twice(X, y, make_net):
+    settings = {"batch_size": 500, "max_epochs": 1, "backbone": "resnet10t"}
+    twice = np.r_[0, np.arange(len(X))]
+    weight = np.ones(len(X))
+    weight[0] = 2.0
+    # BatchNorm sees the repeated row in its batch, so the loss is compared where there is none.
+    net = make_net(MetadataClassifier, **settings)
+    net._make_module = lambda shapes, p: Linear(shapes)
+    repeated = first_loss(net, X.iloc[twice], y.iloc[twice])
+    net._make_module = lambda shapes, p: Linear(shapes)
+    assert first_loss(net, X, y, sample_weight=weight) == pytest.approx(repeated, rel=1e-5)
+
+
+class Linear(torch.nn.Module):
+    def __init__(self, shapes):
+        super().__init__()
+        self.linear = torch.nn.Linear(shapes.n_metadata, shapes.n_classes[0])
+
+    def forward(self, images, metadata, present):
+        return {"metadata": [self.linear(metadata)]}
+
+
+def test_same_seed_same_predictions_and_no_global_seed_touched(X, y, make_net):
+    settings = {"augment": "flips", "early_stopping": True, "validation_fraction": 0.25}
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    np_state = np.random.get_state()[1].copy()
+    first = make_net(**settings).fit(X, y).predict_proba(X)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_array_equal(np.random.get_state()[1], np_state)
+    torch.manual_seed(2)
+    assert_array_equal(make_net(**settings).fit(X, y).predict_proba(X), first)
+    other = make_net(**settings | {"random_state": 1}).fit(X, y).predict_proba(X)
+    assert np.abs(other - first).max() > 1e-3
+
+
+def test_rows_do_not_depend_on_their_batch_mates(X, y, make_net):
+    net = make_net().fit(X, y)
+    alone = np.vstack([net.predict_proba(X.iloc[[row]]) for row in range(4)])
+    assert_allclose(net.predict_proba(X)[:4], alone, atol=1e-6)
+
+
+def test_rows_come_back_in_order_whatever_the_index(X, y, make_net):
+    net = make_net().fit(X, y)
+    order = np.random.default_rng(0).permutation(len(X))
+    assert_allclose(net.predict_proba(X.iloc[order]), net.predict_proba(X)[order], atol=1e-6)
+
+
+def test_groups_of_a_column_reach_the_inner_split_and_are_no_feature(bunch, make_net):
+    X = bunch.data[["image", "age"]].fillna({"age": 50.0}).assign(lesion=bunch.groups)
+    seen = Splits()
+    net = make_net(group_column="lesion", early_stopping=True, callbacks=[seen])
+    net.set_params(validation_fraction=0.25).fit(X, bunch.target)
+    assert net.n_features_in_ == 2
+    assert "lesion" not in net.feature_names_in_
+    train, valid = (X.loc[labels, "lesion"] for labels in seen.labels)
+    assert len(valid) and not set(train) & set(valid)
+
+
+class Splits(Callback):
+    """Remember which rows were trained on and which were held out."""
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.labels = dataset_train.table.labels, dataset_valid.table.labels
+
+
+def test_groups_that_nothing_uses_are_an_error(X, y, bunch, make_net):
+    with pytest.raises(ValueError, match="`groups` were given, but nothing"):
+        make_net().fit(X, y, groups=bunch.groups)
+
+
+def test_validation_rows_of_the_user_are_taken(X, y, make_net):
+    seen = Splits()
+    net = make_net(early_stopping=True, callbacks=[seen], monitor="balanced_accuracy")
+    net.fit(X.iloc[:30], y.iloc[:30], X_val=X.iloc[30:], y_val=y.iloc[30:])
+    assert_array_equal(seen.labels[1], X.index[30:])
+    assert 0 <= net.history_[-1]["balanced_accuracy"] <= 1
+
+
+def test_early_stopping_brings_the_best_epoch_back(X, y, make_net):
+    net = make_net(MetadataClassifier, early_stopping=True, patience=3, max_epochs=60, lr=0.05).fit(
+        X, y, X_val=X, y_val=y.sample(frac=1, random_state=0)
+    )
+    losses = [row["valid_loss"] for row in net.history_]
+    assert len(losses) == int(np.argmin(losses)) + 1 + 3
+    proba = net.predict_proba(X)
+    shuffled = y.sample(frac=1, random_state=0).to_numpy()
+    codes = np.searchsorted(net.classes_, shuffled)
+    loss = -np.log(proba[np.arange(len(X)), codes]).mean()
+    assert loss == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_ctrl_c_reaches_the_caller(X, y, make_net):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_net(callbacks=[Interrupt()]).fit(X, y)
+
+
+def test_a_user_s_early_stopping_only_stops(X, y, make_net):
+    stop = EarlyStopping("train_loss", patience=1, threshold=10.0, sink=lambda text: None)
+    net = make_net(callbacks=[stop], max_epochs=10).fit(X, y)
+    assert 1 < len(net.history_) < 10
+
+
+@pytest.mark.parametrize("lr", [1e30])
+def test_a_loss_that_is_not_finite_names_epoch_batch_and_rows(X, y, make_net, lr):
+    net = make_net(MetadataClassifier, optimizer="sgd", lr=lr, max_epochs=20)
+    with pytest.raises(NonFiniteLossError, match=r"epoch \d+, batch \d+, with rows 'L\d+"):
+        net.fit(X, y)
+
+
+def test_nan_metadata_is_named_by_row_and_column(X, y, make_net):
+    broken = X.copy()
+    name = broken.columns[1]
+    broken.iloc[3, 1] = np.nan
+    with pytest.raises(ValueError, match=f"row '{X.index[3]}', column '{name}'"):
+        make_net().fit(broken, y)
+
+
+def test_text_metadata_asks_for_the_transformer(bunch, make_net):
+    with pytest.raises(ValueError, match="'sex' has dtype str.*make_lesion_transformer"):
+        make_net().fit(bunch.data.drop(columns=["age"]), bunch.target)
+
+
+def test_a_missing_column_is_named(X, y, make_net):
+    net = make_net().fit(X, y)
+    with pytest.raises(ValueError, match=r"X lacks the columns \['image'\]"):
+        net.predict(X.drop(columns="image"))
+
+
+def test_a_missing_image_is_an_error_that_names_the_row(X, y, make_net):
+    broken = X.copy()
+    broken["image"] = as_images([None, *X["image"].iloc[1:]])
+    with pytest.raises(ValueError, match=f"1 rows lack an image.*'{X.index[0]}'"):
+        make_net().fit(broken, y)
+    net = make_net(allow_missing_images=True).fit(broken, y)
+    assert np.isfinite(net.predict_proba(broken)).all()
+    with pytest.raises(ValueError, match="lack an image"):
+        make_net(ImageClassifier, allow_missing_images=True).fit(broken, y)
+
+
+def test_paths_in_a_text_column_are_images(tmp_path, bunch, y, make_net):
+    from PIL import Image
+
+    paths = []
+    for label, picture in bunch.data["image"].items():
+        paths.append(str(tmp_path / f"{label}.png"))
+        Image.fromarray(picture).save(paths[-1])
+    frame = pd.DataFrame({"file": paths}, index=bunch.data.index)
+    by_path = make_net(ImageClassifier, image_columns=["file"]).fit(frame, y)
+    direct = make_net(ImageClassifier).fit(bunch.data[["image"]], y)
+    assert_allclose(by_path.predict_proba(frame), direct.predict_proba(bunch.data), atol=1e-6)
+
+
+def test_absent_classes_keep_their_columns(X, y, make_net):
+    with pytest.warns(UserWarning, match="no row has the class"):
+        net = make_net(classes=[*np.unique(y), "zz"]).fit(X, y)
+    assert net.predict_proba(X).shape == (len(X), 4)
+    assert net.classes_[-1] == "zz"
+
+
+def test_many_tasks_with_missing_labels(X, y, make_net):
+    rng = np.random.default_rng(0)
+    targets = pd.DataFrame({"a": y.to_numpy(), "b": rng.integers(0, 2, len(X)).astype(float)})
+    targets.loc[:5, "b"] = np.nan
+    net = make_net(early_stopping=True, validation_fraction=0.25, branch_weights="search")
+    net.set_params(monitor="mean_task_accuracy").fit(X, targets)
+    proba = net.predict_proba(X)
+    assert [p.shape for p in proba] == [(len(X), 3), (len(X), 2)]
+    assert net.predict(X).shape == (len(X), 2)
+    assert [c.tolist() for c in net.classes_] == [["A", "B", "C"], [0.0, 1.0]]
+    assert 0 <= net.score(X, targets) <= 1
+
+
+def test_warm_start_goes_on_from_the_last_weights(X, y, make_net):
+    net = make_net(warm_start=True, max_epochs=3).fit(X, y)
+    last = net.history_[-1]["train_loss"]
+    assert net.fit(X, y).history_[0]["train_loss"] < last * 1.5
+    cold = make_net(max_epochs=3).fit(X, y)
+    assert net.history_[0]["train_loss"] < cold.history_[0]["train_loss"]
+
+
+def test_fine_tuning_freezes_refreshes_and_refuses_new_classes(X, y, make_net):
+    net = make_net(class_weight="balanced").fit(X, y)
+    params = str(net.get_params())
+    body = net.module_.images.backbones[0].body
+    stem = body.network.conv1[0].weight.detach().clone()
+    last = body.network.layer4[0].conv1.weight.detach().clone()
+    net.fine_tune(X, y, freeze=2, lr=1e-2, max_epochs=1)
+    assert torch.equal(body.network.conv1[0].weight, stem)
+    assert not torch.equal(body.network.layer4[0].conv1.weight, last)
+    assert str(net.get_params()) == params
+    with pytest.raises(ValueError, match=r"not there in fit: \['new'\]"):
+        net.fine_tune(X, ["new"] * len(X))
+
+
+def test_a_frozen_backbone_runs_once_per_image(X, y, make_net, tmp_path):
+    net = make_net(freeze="backbone", max_epochs=4, cache_dir=tmp_path).fit(X, y)
+    frozen = net.net_
+    calls = []
+    backbone = net.module_.images.backbones[0]
+    backbone.register_forward_hook(lambda *args: calls.append(1))
+    proba = net.predict_proba(X)
+    assert not calls, "the features of these images were in the cache"
+    uncached = net.set_params(cache_dir=None).predict_proba(X)
+    assert calls
+    assert_allclose(proba, uncached, atol=1e-6)
+    assert frozen is net.net_
+
+
+def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
+    frozen = make_net(freeze="backbone", max_epochs=3).fit(X, y)
+    # Views in prediction need the whole network, so nothing is computed ahead.
+    whole = make_net(freeze="backbone", max_epochs=3, tta=4).fit(X, y).set_params(tta=1)
+    assert_allclose(frozen.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"sampler": "balanced", "class_weight": "balanced"}, "both correct the class imbalance"),
+        ({"monitor": "nonsense", "early_stopping": True}, "`monitor` must be"),
+        ({"loss": {"name": "hinge"}}, "`loss` must be one of"),
+        ({"optimizer": {"name": "lion"}}, "`optimizer` must be one of"),
+        ({"branch_weights": {"nope": 1.0}}, "unknown branches"),
+        ({"lr": -1.0}, "'lr' parameter"),
+        ({"fusion": "sum"}, "'fusion' parameter"),
+    ],
+)
+def test_bad_parameters_are_named(X, y, make_net, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make_net(**parameters).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "lr_schedule", ["cosine", "step", "plateau", {"name": "step", "gamma": 0.5}]
+)
+def test_schedules_run(X, y, make_net, lr_schedule):
+    net = make_net(MetadataClassifier, lr_schedule=lr_schedule, max_epochs=3).fit(X, y)
+    assert len(net.history_) == 3
+
+
+def test_swa_and_ema_give_averages(X, y, make_net):
+    class Weights(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            self.__dict__.setdefault("seen", []).append(
+                net.module_.encoder[0].weight.detach().clone()
+            )
+
+    seen = Weights()
+    settings = {"max_epochs": 4, "lr": 0.01}
+    net = make_net(MetadataClassifier, swa_epochs=2, callbacks=[seen], **settings).fit(X, y)
+    expected = torch.stack(seen.seen[-2:]).mean(0)
+    assert_allclose(net.module_.encoder[0].weight.detach(), expected, rtol=1e-5, atol=1e-7)
+    plain = make_net(MetadataClassifier, **settings).fit(X, y)
+    ema = make_net(MetadataClassifier, ema_decay=1e-9, **settings).fit(X, y)
+    assert_allclose(
+        ema.module_.encoder[0].weight.detach(), plain.module_.encoder[0].weight.detach(), atol=1e-6
+    )
+
+
+def test_tta_is_the_mean_over_flipped_images(X, y, make_net):
+    net = make_net(ImageClassifier).fit(X, y)
+    pictures = np.stack([np.asarray(picture) for picture in X["image"]])
+    views = [pictures, pictures[:, :, ::-1], pictures[:, ::-1], pictures[:, ::-1, ::-1]]
+    one_by_one = [net.predict_proba(X.assign(image=as_images(list(v)))) for v in views]
+    assert_allclose(net.set_params(tta=4).predict_proba(X), np.mean(one_by_one, axis=0), atol=1e-5)
+
+
+def test_no_rows(X, y, make_net):
+    with pytest.raises(ValueError, match="0 sample"):
+        make_net().fit(X.iloc[:0], y.iloc[:0])
+
+
+def test_workers_load_the_same_batches(X, y, make_net):
+    alone = make_net(max_epochs=1).fit(X, y).predict_proba(X)
+    helped = make_net(max_epochs=1, num_workers=1).fit(X, y)
+    assert_allclose(helped.set_params(num_workers=0).predict_proba(X), alone, atol=1e-5)
+
+
+def test_bf16_is_close_to_fp32(X, y, make_net):
+    net = make_net().fit(X, y)
+    exact = net.predict_proba(X)
+    net.net_.set_params(precision="bf16")
+    assert np.abs(net.predict_proba(X) - exact).max() < 0.05

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_skin.neural_network._labels import LabelCodec, class_weight_tensors
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["nv", "mel"], [True, False], [0, 2, 7], [-1, 1], [10, 20, 30], [1.0, 3.0], ["", "NaN"]],
+)
+def test_any_labels_are_encoded_and_decoded(labels):
+    y = np.array(labels * 3)
+    codec = LabelCodec().fit(y)
+    codes = codec.transform(y)
+    assert_array_equal(codec.classes_[0], np.unique(y))
+    assert codes.min() == 0 and codes.max() == len(labels) - 1
+    decoded = codec.decode(codes)
+    assert decoded.dtype.kind == y.dtype.kind
+    assert_array_equal(decoded, y)
+
+
+def test_tasks_of_different_kinds_with_missing_labels():
+    y = pd.DataFrame({"a": ["x", None, "z"], "b": [1.0, 0.0, np.nan], "c": [True, False, True]})
+    codec = LabelCodec().fit(y)
+    assert_array_equal(codec.transform(y), [[0, 1, 1], [-1, 0, 0], [1, -1, 1]])
+    assert [c.tolist() for c in codec.public_classes()] == [["x", "z"], [0.0, 1.0], [False, True]]
+    assert codec.decode(np.zeros((1, 3), int)).tolist() == [["x", 0.0, False]]
+
+
+def test_a_task_without_labels_is_an_error():
+    with pytest.raises(ValueError, match="no label in task 1"):
+        LabelCodec().fit(pd.DataFrame({"a": ["x", "y"], "b": [None, None]}))
+
+
+def test_given_classes_keep_absent_ones_and_say_so():
+    with pytest.warns(UserWarning, match=r"no row has the class \['c'\]"):
+        codec = LabelCodec(["c", "a", "b"]).fit(["a", "b"])
+    assert codec.classes_[0].tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"`classes` lacks: \['z'\]"):
+        LabelCodec(["a", "b"]).fit(["a", "z"])
+
+
+def test_unknown_labels_are_named():
+    codec = LabelCodec().fit(["a", "b"])
+    with pytest.raises(ValueError, match=r"y_val has labels .*\['q'\]; known are \['a', 'b'\]"):
+        codec.transform(["a", "q"], "y_val")
+
+
+def test_balanced_weights_are_n_over_c_times_count():
+    y = np.array(["a"] * 6 + ["b"] * 3 + ["c"])
+    codec = LabelCodec().fit(y)
+    (weights,) = class_weight_tensors("balanced", codec.transform(y), codec)
+    assert_allclose(weights, 10 / (3 * np.array([6, 3, 1])), rtol=1e-6)
+    (weights,) = class_weight_tensors({"b": 5.0}, codec.transform(y), codec)
+    assert weights.tolist() == [1.0, 5.0, 1.0]
+    with pytest.raises(ValueError, match=r"unknown classes \['q'\]"):
+        class_weight_tensors({"q": 1.0}, codec.transform(y), codec)

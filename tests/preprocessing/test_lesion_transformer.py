@@ -1,0 +1,356 @@
+"""The table's transformer under what real tables do."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sklearn_skin.image import as_images
+from sklearn_skin.preprocessing import CLAHE, ShadesOfGray, feature_groups, make_lesion_transformer
+
+IMPUTATIONS = ["simple", "mean", "neural"]
+
+
+def make_table(n=40, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(
+        {
+            "image": as_images([np.full((6, 6, 3), i, dtype=np.uint8) for i in range(n)]),
+            "age": rng.uniform(20, 80, n).round(),
+            "sex": rng.choice(["female", "male"], n),
+            "site": pd.Categorical(rng.choice(["arm", "back", "upper_arm"], n)),
+            "itch": rng.uniform(size=n) < 0.5,
+            "n_lesions": pd.array(rng.randint(1, 9, n), dtype="Int64"),
+            "patient": [f"p{i // 2}" for i in range(n)],
+        },
+        index=[f"row{i}" for i in range(n)],
+    )
+    X.loc[X.index[::7], "age"] = np.nan
+    X.loc[X.index[::5], "sex"] = None
+    X.loc[X.index[::9], "site"] = None
+    X.loc[X.index[::11], "n_lesions"] = pd.NA
+    return X
+
+
+def make_target(n=40):
+    return np.arange(n) % 2
+
+
+def fit_quietly(transformer, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return transformer.fit(X)
+
+
+class DropImages(ClassifierMixin, BaseEstimator):
+    """A classifier of the metadata in a table with images."""
+
+    def __init__(self, C=1.0):
+        self.C = C
+
+    def fit(self, X, y):
+        self.model_ = LogisticRegression(C=self.C).fit(self._numbers(X), y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(self._numbers(X))
+
+    def _numbers(self, X):
+        self.seen_ = X
+        return X.select_dtypes("number")
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_output_is_a_complete_table_with_images(imputation):
+    X = make_table()
+    transformer = make_lesion_transformer(
+        image_steps=[ShadesOfGray()], group_column="patient", imputation=imputation, random_state=0
+    )
+    assert isinstance(transformer, ColumnTransformer)
+    out = fit_quietly(transformer, X).transform(X)
+    assert out.index.equals(X.index)
+    assert str(out["image"].dtype) == "image"
+    assert out["image"].array.steps[0].name == "shades_of_gray"
+    assert out["patient"].equals(X["patient"])
+    features = out.drop(columns=["image", "patient"])
+    assert (features.dtypes == "float64").all() and np.isfinite(features).all(axis=None)
+    assert list(features) == [
+        "age", "n_lesions", "sex_female", "sex_male", "site_arm", "site_back", "site_upper_arm",
+        "itch_False", "itch_True",
+    ]  # fmt: skip
+    assert_array_equal(transformer.get_feature_names_out(), out.columns)
+
+
+def test_numbers_get_the_median_or_mean_and_are_scaled():
+    X = make_table()[["age"]]
+    known = X["age"].dropna()
+    for imputation, value in (("simple", known.median()), ("mean", known.mean())):
+        out = make_lesion_transformer(imputation=imputation, scale=False).fit_transform(X)
+        assert_allclose(out["age"][X["age"].isna()], value)
+        assert_allclose(out["age"][known.index], known)
+    scaled = make_lesion_transformer().fit_transform(X)["age"]
+    assert_allclose([scaled.mean(), scaled.std(ddof=0)], [0, 1], atol=1e-12)
+
+
+def test_categories_get_the_mode_or_a_category_of_their_own():
+    X = pd.DataFrame({"sex": ["male", "male", "female", None]})
+    assert make_lesion_transformer().fit_transform(X).loc[3].to_dict() == {
+        "sex_female": 0, "sex_male": 1,
+    }  # fmt: skip
+    for imputation in IMPUTATIONS:
+        own = make_lesion_transformer(imputation=imputation, categorical_imputation="missing")
+        row = own.fit_transform(X).loc[3]
+        assert row.to_dict() == {"sex_female": 0, "sex_male": 0, "sex_missing": 1}
+
+
+def test_indicators_tell_which_numbers_were_missing():
+    X = make_table()
+    out = make_lesion_transformer(add_indicator=True, scale=False).fit_transform(X)
+    assert_array_equal(out["missingindicator_age"], X["age"].isna())
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_statistics_come_from_the_rows_of_fit_only(imputation):  # FAILURES 20
+    X = make_table(80).drop(columns="patient")
+    transformer = make_lesion_transformer(imputation=imputation, random_state=0)
+    halves = [clone(transformer).fit(X[:40]), clone(transformer).fit(X[40:])]
+    row = X[:1]
+    ages = [half.transform(row)["age"].iloc[0] for half in halves]
+    assert ages[0] != ages[1]
+    # Other rows in transform change nothing.
+    alone, together = halves[0].transform(X[50:51]), halves[0].transform(X[45:60])[5:6]
+    assert_allclose(alone.select_dtypes("number"), together.select_dtypes("number"), atol=1e-9)
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_spellings_of_one_value_are_one_feature(imputation):  # FAILURES 21
+    sex = ["male", "Male ", " MALE", "male", "female", "Female"] * 3
+    itch = [True, "True", "true ", False, "False", None] * 3
+    X = pd.DataFrame({"sex": sex, "itch": itch, "grade": ["3", "3.0", 3, 3.0, "2", 2.0] * 3})
+    transformer = make_lesion_transformer(imputation=imputation, random_state=0)
+    out = fit_quietly(transformer, X).transform(X)
+    wanted = {"sex_female", "sex_male", "itch_False", "itch_True", "grade_2", "grade_3"}
+    assert set(out) - {"grade_3.0"} == wanted
+    assert_array_equal(out["sex_male"], [1, 1, 1, 1, 0, 0] * 3)
+    assert_array_equal(out["itch_True"][:5], [1, 1, 1, 0, 0])
+    booleans = transformer.transform(X.assign(itch=[True, False] * 9))
+    assert_array_equal(booleans["itch_True"], [1, 0] * 9)
+
+
+def test_declared_categories_that_differ_by_case_stay_apart():
+    X = pd.DataFrame({"grade": pd.Categorical(["m", "M", "m"], categories=["m", "M"])})
+    assert list(make_lesion_transformer().fit_transform(X)) == ["grade_M", "grade_m"]
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_unseen_values_are_zeros_and_one_warning_names_them(imputation):  # FAILURES 21
+    X = make_table()
+    transformer = make_lesion_transformer(
+        group_column="patient", imputation=imputation, random_state=0
+    ).fit(X)
+    new = X[:6].assign(site=["toe", "arm", "Ear", "back", "arm", None], sex=["x"] + ["male"] * 5)
+    with pytest.warns(UserWarning) as caught:
+        out = transformer.transform(new)
+    messages = [str(w.message) for w in caught if "not seen" in str(w.message)]
+    assert len(messages) == 1
+    assert "column 'site': 'toe', 'Ear'" in messages[0] and "column 'sex': 'x'" in messages[0]
+    sites = out[["site_arm", "site_back", "site_upper_arm"]]
+    assert_array_equal(sites.sum(axis=1), [0, 1, 0, 1, 1, 1])
+    assert_array_equal(out.loc["row0", ["sex_female", "sex_male"]].astype(float), [0, 0])
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_a_missing_column_is_named_and_order_and_extras_do_not_matter(imputation):  # FAILURES 22
+    X = make_table()
+    transformer = make_lesion_transformer(
+        group_column="patient", imputation=imputation, random_state=0
+    ).fit(X)
+    with pytest.raises(ValueError, match=r"columns are missing.*age"):
+        transformer.transform(X.drop(columns="age"))
+    shuffled = X[X.columns[::-1]].assign(note="anything", visit=pd.Timestamp("2020-01-01"))
+    pd.testing.assert_frame_equal(transformer.transform(shuffled), transformer.transform(X))
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_a_column_without_values_keeps_its_place(imputation):  # FAILURES 22
+    X = make_table()
+    empty = X.assign(age=np.nan, sex=pd.Series([None] * len(X), index=X.index, dtype="str"))
+    transformer = make_lesion_transformer(
+        group_column="patient", imputation=imputation, random_state=0
+    )
+    out = fit_quietly(transformer, empty).transform(empty)
+    assert {"age", "sex_missing"} <= set(out)
+    with pytest.warns(UserWarning, match="column 'sex'"):
+        later = transformer.transform(X)
+    assert_array_equal(later["age"].unique(), [0])  # no scale was learnt for it
+    assert list(later) == list(out)
+
+
+def test_empty_columns_can_be_dropped():
+    X = make_table()[["age", "n_lesions"]].assign(age=np.nan)
+    with pytest.warns(UserWarning, match="without any observed values: \\['age'\\]"):
+        out = make_lesion_transformer(keep_empty_features=False).fit_transform(X)
+    assert list(out) == ["n_lesions"]
+
+
+def test_numbers_as_text_are_read_and_other_text_is_named():
+    X = make_table()[["age", "n_lesions"]]
+    transformer = make_lesion_transformer(scale=False).fit(X)
+    as_text = X[1:4].astype({"age": str}).assign(n_lesions=[" 3", "4 ", ""])
+    out = transformer.transform(as_text)
+    assert_allclose(out["age"], X["age"][1:4])
+    assert_allclose(out["n_lesions"][:2], [3, 4])
+    wrong = X[:3].astype(object).assign(age=[30, "old", 3])
+    with pytest.raises(ValueError, match="column 'age' must hold numbers.*'old' in row 'row1'"):
+        transformer.transform(wrong)
+    with pytest.raises(ValueError, match="column 'age' contains infinity: row 'row0'"):
+        transformer.transform(X[:2].assign(age=[np.inf, 3]))
+
+
+def test_paths_are_lifted_and_a_column_without_images_passes(tmp_path):
+    X = make_table(4).assign(image=["a.jpg", None, "b.jpg", "c.jpg"])
+    X["derm"] = pd.Series([None] * 4, index=X.index, dtype=object)
+    transformer = make_lesion_transformer(
+        image_columns=["image", "derm"], image_steps="gray_world", image_root=tmp_path
+    )
+    out = transformer.fit_transform(X)
+    assert str(out["image"].dtype) == str(out["derm"].dtype) == "image"
+    assert out["image"].isna().tolist() == [False, True, False, False]
+    assert out["derm"].isna().all()
+    with pytest.raises(ValueError, match=r"columns are missing: \['nevus'\]"):
+        make_lesion_transformer(image_columns="nevus").fit(X)
+
+
+def test_the_group_column_is_never_a_feature_and_may_be_absent_later():
+    X = make_table().assign(patient=np.arange(40))
+    transformer = make_lesion_transformer(group_column="patient").fit(X)
+    assert transformer.transform(X)["patient"].tolist() == list(range(40))
+    out = transformer.transform(X.drop(columns="patient"))
+    assert out["patient"].isna().all()
+    with pytest.raises(ValueError, match="columns are missing.*'doctor'"):
+        make_lesion_transformer(group_column="doctor").fit(X)
+
+
+def test_identifiers_are_pointed_out():
+    X = make_table().assign(patient=lambda t: t.index)
+    with pytest.warns(UserWarning, match="column 'patient' has a different text in every row"):
+        make_lesion_transformer().fit(X)
+
+
+def test_dates_are_refused_by_name():
+    X = make_table().assign(visit=pd.Timestamp("2020-01-01"))
+    with pytest.raises(TypeError, match="column 'visit' has dtype datetime64"):
+        make_lesion_transformer().fit(X)
+
+
+def test_cross_validation_and_grid_search_reach_nested_parameters():
+    X, y = make_table(), make_target()
+    model = Pipeline(
+        [
+            ("prep", make_lesion_transformer(image_steps=[ShadesOfGray()], group_column="patient")),
+            ("classify", DropImages()),
+        ]
+    )
+    assert cross_val_score(model, X, y, cv=3, error_score="raise").shape == (3,)
+    grid = {
+        "prep__image__shadesofgray__power": [1.0, 6.0],
+        "prep__numeric__impute__strategy": ["median", "mean"],
+        "prep__categorical__encode__min_frequency": [None, 5],
+        "classify__C": [0.1],
+    }
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    power = search.best_params_["prep__image__shadesofgray__power"]
+    steps = search.best_estimator_["classify"].seen_["image"].array.steps
+    assert dict(steps[0].params)["power"] == power
+    model.set_params(prep__image__shadesofgray="passthrough").fit(X, y)
+    assert model["classify"].seen_["image"].array.steps == ()
+
+
+def test_image_steps_may_be_names_pairs_or_objects():
+    transformer = make_lesion_transformer(
+        image_steps=["gray_world", ("soft", CLAHE(1.0)), CLAHE(), CLAHE()]
+    )
+    names = [
+        name for name, _ in dict((n, t) for n, t, _ in transformer.transformers)["image"].steps
+    ]
+    assert names == ["lift", "grayworld", "soft", "clahe-2", "clahe-3"]
+
+
+def test_numeric_arrays_and_tables_without_images():
+    values = np.random.RandomState(0).normal(size=(20, 3))
+    out = make_lesion_transformer().fit_transform(values)
+    assert list(out) == ["x0", "x1", "x2"]
+    assert list(make_lesion_transformer().fit_transform(make_table()[["sex"]])) == [
+        "sex_female",
+        "sex_male",
+    ]
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_clone_pickle_and_repr(imputation):
+    X = make_table()
+    transformer = make_lesion_transformer(
+        group_column="patient", imputation=imputation, random_state=0
+    )
+    fitted = clone(transformer).fit(X)
+    back = pickle.loads(pickle.dumps(fitted))
+    pd.testing.assert_frame_equal(back.transform(X), fitted.transform(X))
+    assert "image" in repr(transformer) and fitted._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"imputation": "knn"}, r"`imputation` must be one of \['mean', 'neural', 'simple'\]"),
+        ({"categorical_imputation": "mode"}, "`categorical_imputation` must be one of"),
+        ({"image_steps": ["dullrazor"]}, "`image_steps` must be one of .*; got 'dullrazor'"),
+    ],
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        make_lesion_transformer(**options)
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_feature_groups_from_transformer_pipeline_values_and_names(imputation):
+    X = make_table().assign(site_b=lambda t: t["site"])
+    transformer = make_lesion_transformer(
+        group_column="patient", imputation=imputation, add_indicator=True, random_state=0
+    )
+    out = transformer.fit_transform(X)
+    groups = feature_groups(transformer)
+    plain = {k: [n for n in v if not n.startswith("missing")] for k, v in groups.items()}
+    assert plain["sex"] == ["sex_female", "sex_male"]
+    assert plain["site"] == ["site_arm", "site_back", "site_upper_arm"]
+    assert plain["site_b"] == ["site_b_arm", "site_b_back", "site_b_upper_arm"]
+    assert "missingindicator_age" in groups["age"]
+    assert set(groups) == {"age", "n_lesions", "sex", "site", "site_b", "itch"}
+    features = out.drop(columns=["image", "patient"])
+    assert sorted(sum(groups.values(), [])) == sorted(features)
+    assert feature_groups(make_pipeline(transformer, DropImages())) == groups
+    assert feature_groups(list(features), columns=list(X)) == groups
+    by_values = feature_groups(features)
+    for name in ("sex", "itch", "n_lesions"):
+        assert sorted(by_values[name]) == sorted(groups[name])
+
+
+def test_feature_groups_by_values_tell_numbered_columns_apart():
+    X = pd.DataFrame(
+        {
+            "diameter_1": [1.0, 2, 3],
+            "diameter_2": [3.0, 2, 1],
+            "from_father": ["a", "b", "a"],
+            "from_mother": ["b", "b", "a"],
+        }
+    )
+    transformer = make_lesion_transformer().fit(X)
+    assert feature_groups(transformer.transform(X)) == feature_groups(transformer)

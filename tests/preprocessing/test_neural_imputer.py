@@ -1,0 +1,178 @@
+"""The neural imputer: better where it can be, the median or mode elsewhere."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_skin.preprocessing import NeuralImputer
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks([NeuralImputer(max_epochs=20, random_state=0)])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def make_linked(n=300, seed=0, rate=0.2):
+    """Make columns that tell each other: y = 2 x, site by the sign of x, flag alike; then gaps."""
+    rng = np.random.RandomState(seed)
+    x = rng.normal(size=n)
+    full = pd.DataFrame(
+        {
+            "x": x,
+            "y": 2 * x + 5 + 0.05 * rng.normal(size=n),
+            "site": np.where(x > 0, "arm", np.where(x > -0.5, "back", "face")),
+            "flag": pd.Series(np.where(x > 0, True, False), dtype=object),
+            "side": pd.Categorical(np.where(x > 0, "left", "right")),
+        },
+        index=[f"r{i}" for i in range(n)],
+    )
+    full["flag"] = np.where(x > 0, True, False)
+    full["flag"] = full["flag"].astype(object)
+    gaps = rng.uniform(size=full.shape) < rate
+    return full, full.mask(gaps), gaps
+
+
+def make_noise(n=300, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.exponential(size=n)})
+    X["c"] = rng.choice(["u", "v", "w"], n, p=[0.5, 0.3, 0.2])
+    return X, X.mask(rng.uniform(size=X.shape) < 0.2)
+
+
+def test_fills_from_what_is_known_and_keeps_the_rest():
+    full, X, gaps = make_linked()
+    imputer = NeuralImputer(random_state=0).fit(X)
+    assert imputer.learned_.all()
+    out = imputer.transform(X)
+    assert not out.isna().any(axis=None)
+    assert out.mask(gaps).equals(X)
+    assert out.index.equals(X.index) and list(out) == list(X)
+    hidden_y, hidden_site = gaps[:, 1], gaps[:, 2]
+    assert np.abs(out["y"] - full["y"])[hidden_y].mean() < 0.5 * full["y"].std()
+    assert (out["site"] == full["site"])[hidden_site].mean() > 0.7
+
+
+def test_dtypes_stay():
+    _, X, _ = make_linked()
+    out = NeuralImputer(random_state=0).fit_transform(X)
+    assert [str(d) for d in out.dtypes] == [str(d) for d in X.dtypes]
+    assert set(map(type, out["flag"])) == {bool}
+
+
+def test_what_cannot_be_learnt_gets_median_and_mode():
+    _, X = make_noise()
+    imputer = NeuralImputer(random_state=0).fit(X)
+    assert not imputer.learned_.any()
+    out = imputer.transform(X)
+    for name in ("a", "b"):
+        assert_allclose(out[name][X[name].isna()], X[name].median())
+    assert set(out["c"][X["c"].isna()]) == {"u"}
+    assert imputer.statistics_.tolist() == [X["a"].median(), X["b"].median(), "u"]
+    assert set(imputer.held_out_) == {"a", "b", "c"}
+
+
+def test_learnt_columns_beat_their_fallback_on_held_out_cells():
+    _, X, _ = make_linked()
+    imputer = NeuralImputer(random_state=0).fit(X)
+    for name, learned in zip(X, imputer.learned_):
+        errors = imputer.held_out_[name]
+        assert not learned or errors["network"] < errors["fallback"]
+
+
+def test_same_seed_same_result_and_no_global_seed_is_touched():
+    _, X, _ = make_linked()
+    torch.manual_seed(7)
+    np.random.seed(7)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    first, second = (NeuralImputer(random_state=3).fit_transform(X) for _ in range(2))
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert_array_equal(before[1], np.random.get_state()[1])
+    pd.testing.assert_frame_equal(first, second)
+    other = NeuralImputer(random_state=4).fit_transform(X)
+    assert not np.allclose(first["y"], other["y"])
+
+
+def test_rows_do_not_see_each_other_in_transform():
+    _, X, _ = make_linked()
+    imputer = NeuralImputer(random_state=0).fit(X)
+    out = imputer.transform(X[:20])
+    alone = pd.concat([imputer.transform(X[i : i + 1]) for i in range(20)])
+    assert_allclose(out[["x", "y"]], alone[["x", "y"]])
+    assert_array_equal(out["site"], alone["site"])
+
+
+def test_guesses_stay_in_the_range_seen():
+    _, X, _ = make_linked()
+    imputer = NeuralImputer(random_state=0).fit(X)
+    far = X[:5].assign(x=1e6, y=np.nan)
+    assert (imputer.transform(far)["y"] <= X["y"].max() + 1e-9).all()
+
+
+def test_values_not_seen_in_fit_are_no_gaps():
+    _, X, _ = make_linked()
+    out = NeuralImputer(random_state=0).fit(X).transform(X[:3].assign(site=["toe", None, "arm"]))
+    assert out["site"].iloc[0] == "toe" and out["site"].iloc[2] == "arm"
+    assert out["site"].iloc[1] in {"arm", "back", "face"}
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_empty_columns(keep):
+    _, X, _ = make_linked(60)
+    X = X.assign(x=np.nan, site=pd.Series([None] * 60, index=X.index, dtype="str"))
+    imputer = NeuralImputer(keep_empty_features=keep, random_state=0).fit(X)
+    out = imputer.transform(X)
+    assert list(out) == list(imputer.get_feature_names_out())
+    assert ("x" in out) == ("site" in out) == keep
+    if keep:
+        assert (out["x"] == 0).all() and (out["site"] == "missing").all()
+
+
+def test_indicators():
+    _, X, gaps = make_linked(60)
+    imputer = NeuralImputer(add_indicator=True, random_state=0)
+    out = imputer.fit_transform(X)
+    assert list(out) == list(imputer.get_feature_names_out())
+    assert_array_equal(out.filter(like="missingindicator_"), gaps)
+    values = X[["x", "y"]].to_numpy()
+    assert imputer.fit_transform(values).shape == (60, 4)
+
+
+def test_arrays_of_text_are_filled_too():
+    _, X, _ = make_linked(60)
+    values = X[["x", "site"]].to_numpy(dtype=object)
+    out = NeuralImputer(random_state=0).fit_transform(values)
+    assert isinstance(out, np.ndarray) and out.dtype == object
+    assert not pd.isna(out).any()
+
+
+def test_few_rows_get_median_and_mode():
+    X = pd.DataFrame({"a": [1.0, 3.0, None], "b": ["u", None, "u"]})
+    out = NeuralImputer(random_state=0).fit_transform(X)
+    assert out["a"].tolist() == [1, 3, 2] and out["b"].tolist() == ["u", "u", "u"]
+
+
+def test_numbers_come_back_in_their_precision():
+    X = np.random.RandomState(0).normal(size=(40, 3)).astype(np.float32)
+    X[:5, 0] = np.nan
+    assert NeuralImputer(random_state=0).fit_transform(X).dtype == np.float32
+
+
+def test_text_in_a_column_of_numbers_is_named():
+    _, X, _ = make_linked(60)
+    imputer = NeuralImputer(random_state=0).fit(X)
+    with pytest.raises(ValueError, match="column 'x' must hold finite numbers.*'old' in row 'r1'"):
+        imputer.transform(X.astype({"x": object}).assign(x=[1.0, "old"] + [2.0] * 58))
+
+
+def test_clone_and_pickle_keep_the_result():
+    _, X, _ = make_linked()
+    imputer = clone(NeuralImputer(random_state=0)).fit(X)
+    back = pickle.loads(pickle.dumps(imputer))
+    pd.testing.assert_frame_equal(back.transform(X), imputer.transform(X))
