@@ -26,10 +26,10 @@ LOADERS = {
 }
 
 
-def make_models(image_size, epochs, seed):
+def make_models(backbone, image_size, epochs, seed):
     """Return the three rows of the table, trained alike."""
     settings = {
-        "backbone": "resnet10t",
+        "backbone": backbone,
         "weights": None,
         "image_size": image_size,
         "max_epochs": epochs,
@@ -53,8 +53,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
     parser.add_argument("root", help="folder of the data set")
     parser.add_argument("--dataset", choices=sorted(LOADERS), default="ham10000")
+    parser.add_argument("--backbone", default="lcnet_050")
     parser.add_argument("--image-size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=1)
@@ -65,7 +66,8 @@ def main():
     n_groups = len(np.unique(lesions.groups))
     print(f"{options.dataset}: {len(lesions.data)} rows, {n_groups} groups, {options.folds} folds")
     print("model           balanced accuracy   accuracy        AUC (ovr)       seconds")
-    for name, net in make_models(options.image_size, options.epochs, options.seed).items():
+    models = make_models(options.backbone, options.image_size, options.epochs, options.seed)
+    for name, net in models.items():
         start = time.perf_counter()
         scores = cross_validate(
             make_pipeline(make_lesion_transformer(), net),

@@ -58,8 +58,21 @@ def make_bunch(data, target, groups, *, image_columns, return_X_y=False, **more)
 
 
 def finish_loading(
-    data, target, groups, names, *, root, folders, where, leaky, include_leaky, on_missing,
-    return_X_y, subgroups, description, **more,
+    data,
+    target,
+    groups,
+    names,
+    *,
+    root,
+    folders,
+    where,
+    leaky,
+    include_leaky,
+    on_missing,
+    return_X_y,
+    subgroups,
+    description,
+    **more,
 ):
     """Join table and image files to the Bunch that a loader returns.
 
@@ -84,7 +97,13 @@ def finish_loading(
     data, target, groups, subgroups = (part[keep] for part in (data, target, groups, subgroups))
     data = pd.concat([pd.DataFrame(images, index=data.index), data], axis=1)
     return make_bunch(
-        data, target, groups, image_columns=names.columns, return_X_y=return_X_y,
-        leaky_columns=list(leaky), subgroups=subgroups, DESCR=read_description(description),
+        data,
+        target,
+        groups,
+        image_columns=names.columns,
+        return_X_y=return_X_y,
+        leaky_columns=list(leaky),
+        subgroups=subgroups,
+        DESCR=read_description(description),
         **{key: value(keep) if callable(value) else value for key, value in more.items()},
     )

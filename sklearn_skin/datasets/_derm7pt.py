@@ -14,49 +14,73 @@ from sklearn_skin.datasets._tables import (
 )
 
 WHERE = "Derm7pt (release_v0.zip) is published at https://derm.cs.sfu.ca."
-MELANOMA = ("melanoma", "melanoma (in situ)", "melanoma (less than 0.76 mm)",
-            "melanoma (0.76 to 1.5 mm)", "melanoma (more than 1.5 mm)", "melanoma metastasis")
+MELANOMA = (
+    "melanoma",
+    "melanoma (in situ)",
+    "melanoma (less than 0.76 mm)",
+    "melanoma (0.76 to 1.5 mm)",
+    "melanoma (more than 1.5 mm)",
+    "melanoma metastasis",
+)
 NEVI = ("blue", "clark", "combined", "congenital", "dermal", "recurrent")
 COUNTS = {"BCC": 42, "MEL": 252, "MISC": 97, "NEV": 575, "SK": 45}
 SPLITS = ("train", "valid", "test")
 
 # Task -> (column of the table, {class: published words}), as grouped by the owners.
 TASKS = {
-    "DIAG": ("diagnosis", {
-        "BCC": ("basal cell carcinoma",),
-        "NEV": (*(f"{kind} nevus" for kind in NEVI), "reed or spitz nevus"),
-        "MEL": MELANOMA,
-        "MISC": ("dermatofibroma", "lentigo", "melanosis", "miscellaneous", "vascular lesion"),
-        "SK": ("seborrheic keratosis",),
-    }),
+    "DIAG": (
+        "diagnosis",
+        {
+            "BCC": ("basal cell carcinoma",),
+            "NEV": (*(f"{kind} nevus" for kind in NEVI), "reed or spitz nevus"),
+            "MEL": MELANOMA,
+            "MISC": ("dermatofibroma", "lentigo", "melanosis", "miscellaneous", "vascular lesion"),
+            "SK": ("seborrheic keratosis",),
+        },
+    ),
     "BWV": ("blue_whitish_veil", {"absent": ("absent",), "present": ("present",)}),
-    "STR": ("streaks", {"absent": ("absent",), "regular": ("regular",),
-                        "irregular": ("irregular",)}),
-    "PIG": ("pigmentation", {
-        "absent": ("absent",),
-        "regular": ("regular", "diffuse regular", "localized regular"),
-        "irregular": ("irregular", "diffuse irregular", "localized irregular"),
-    }),
-    "RS": ("regression_structures", {
-        "absent": ("absent",),
-        "present": ("present", "blue areas", "white areas", "combinations"),
-    }),
-    "DAG": ("dots_and_globules", {"absent": ("absent",), "regular": ("regular",),
-                                  "irregular": ("irregular",)}),
-    "PN": ("pigment_network", {"absent": ("absent",), "typical": ("typical",),
-                               "atypical": ("atypical",)}),
-    "VS": ("vascular_structures", {
-        "absent": ("absent",),
-        "regular": ("regular", "arborizing", "comma", "hairpin", "within regression", "wreath"),
-        "irregular": ("irregular", "dotted", "linear irregular"),
-    }),
+    "STR": (
+        "streaks",
+        {"absent": ("absent",), "regular": ("regular",), "irregular": ("irregular",)},
+    ),
+    "PIG": (
+        "pigmentation",
+        {
+            "absent": ("absent",),
+            "regular": ("regular", "diffuse regular", "localized regular"),
+            "irregular": ("irregular", "diffuse irregular", "localized irregular"),
+        },
+    ),
+    "RS": (
+        "regression_structures",
+        {
+            "absent": ("absent",),
+            "present": ("present", "blue areas", "white areas", "combinations"),
+        },
+    ),
+    "DAG": (
+        "dots_and_globules",
+        {"absent": ("absent",), "regular": ("regular",), "irregular": ("irregular",)},
+    ),
+    "PN": (
+        "pigment_network",
+        {"absent": ("absent",), "typical": ("typical",), "atypical": ("atypical",)},
+    ),
+    "VS": (
+        "vascular_structures",
+        {
+            "absent": ("absent",),
+            "regular": ("regular", "arborizing", "comma", "hairpin", "within regression", "wreath"),
+            "irregular": ("irregular", "dotted", "linear irregular"),
+        },
+    ),
 }
 FEATURES = ("elevation", "location", "sex")
 LEAKY = ("management", "level_of_diagnostic_difficulty", "seven_point_score")
 
 
 def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", return_X_y=False):
-    """Load Derm7pt: 1 011 lesions, a clinical and a dermoscopic image, eight tasks [1]_.
+    """Load Derm7pt: 1 011 lesions, a clinical and a dermoscopic image, eight tasks.
 
     Parameters
     ----------
@@ -87,7 +111,9 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
         data : DataFrame, row labels are "case_0001" to "case_1011"
             The images `clinical` and `dermoscopy`; `elevation`, `location`, `sex`. In 9 rows
             the table names the dermoscopic image twice: the clinical image is missing.
+
         target : DataFrame with one column per task, or Series
+
         groups : Series
             The name of the first image file, so that rows that share a photograph stay
             together; the owners publish no patients.
@@ -98,7 +124,9 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
             `management`, `level_of_diagnostic_difficulty` and `seven_point_score` leak.
         subgroups : DataFrame
             `sex`, `site`: to evaluate by.
+
         target_names : dict of task to list of str, or list of str
+
         DESCR : str
 
     (data, target) : tuple
@@ -131,14 +159,20 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
     """
     tasks = _check_tasks(tasks)
     root = check_root(root, WHERE)
-    wanted = ["case_num", "clinic", "derm", *(column for column, _ in TASKS.values()), *FEATURES,
-              *LEAKY]
+    wanted = [
+        "case_num",
+        "clinic",
+        "derm",
+        *(column for column, _ in TASKS.values()),
+        *FEATURES,
+        *LEAKY,
+    ]
     table = read_table(root, ("meta/meta.csv",), wanted, WHERE)
     cases = pd.Series([f"case_{int(case):04d}" for case in table["case_num"]], name="case_num")
     table = set_row_labels(table, cases, "case")
-    target = pd.DataFrame({
-        task: labels(table[column], groups) for task, (column, groups) in TASKS.items()
-    })
+    target = pd.DataFrame(
+        {task: labels(table[column], groups) for task, (column, groups) in TASKS.items()}
+    )
     warn_of_counts(target["DIAG"], COUNTS, WHERE)
     data = pd.DataFrame({column: text(table[column]) for column in FEATURES})
     if include_leaky:
@@ -151,9 +185,18 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
     names["clinical"] = names["clinical"].mask(same)
     splits = _read_splits(root, len(table))
     return finish_loading(
-        data, target[tasks] if len(tasks) > 1 else target[tasks[0]], groups, names,
-        root=root, folders=("images",), where=WHERE, leaky=LEAKY, include_leaky=include_leaky,
-        on_missing=on_missing, return_X_y=return_X_y, description="derm7pt",
+        data,
+        target[tasks] if len(tasks) > 1 else target[tasks[0]],
+        groups,
+        names,
+        root=root,
+        folders=("images",),
+        where=WHERE,
+        leaky=LEAKY,
+        include_leaky=include_leaky,
+        on_missing=on_missing,
+        return_X_y=return_X_y,
+        description="derm7pt",
         subgroups={"sex": data["sex"], "site": data["location"]},
         splits=lambda keep: _keep_splits(splits, keep),
     )

@@ -166,8 +166,9 @@ def _lobes(rng, irregularity, angle):
 def _lesion_colour(rng, look, outline):
     x, y = _grid(outline.size)
     direction = rng.uniform(0, 2 * np.pi)
-    side = ((x - outline.centre[0]) * np.cos(direction) + (y - outline.centre[1])
-            * np.sin(direction)) / outline.radius
+    side = (
+        (x - outline.centre[0]) * np.cos(direction) + (y - outline.centre[1]) * np.sin(direction)
+    ) / outline.radius
     patches = 0.7 * smooth_noise(rng, outline.size, 5) + 2.0 * look.asymmetry * side
     share = 1 / (1 + np.exp(-2.5 * (patches - 0.3)))
     share = share[..., None] * (0.35 + 0.65 * look.asymmetry)
@@ -259,8 +260,9 @@ def _network(rng, canvas, outline, level):
     wobble = bend * smooth_noise(rng, outline.size, 6), bend * smooth_noise(rng, outline.size, 6)
     turn = rng.uniform(0, np.pi)
     u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    lines = np.maximum(np.cos(2 * np.pi * u / pitch + wobble[0]),
-                       np.cos(2 * np.pi * v / pitch + wobble[1]))
+    lines = np.maximum(
+        np.cos(2 * np.pi * u / pitch + wobble[0]), np.cos(2 * np.pi * v / pitch + wobble[1])
+    )
     lines = np.clip(2.5 * lines - 1.2, 0, 1) * outline.mask[..., 0]
     return _paint(canvas, lines, (0.20, 0.12, 0.08), 0.35 if level == 1 else 0.6)
 

@@ -45,14 +45,16 @@ def find_images(names, listing):
     `names` is a Series of file names or ids; of ``a.png`` any ending is taken if ``a.png``
     itself is not there.
     """
+
     def find(name):
         key = name.strip().replace("\\", "/").lower()
         base = key.rsplit("/", 1)[-1]
         stem = base.rsplit(".", 1)[0] if base.endswith(SUFFIXES) else base
         return listing.get(key) or listing.get(stem)
 
-    return pd.Series([find(name) if isinstance(name, str) else None for name in names],
-                     names.index, dtype=object)
+    return pd.Series(
+        [find(name) if isinstance(name, str) else None for name in names], names.index, dtype=object
+    )
 
 
 def find_image_columns(names, listing, *, on_missing, where):
@@ -92,5 +94,7 @@ def find_image_columns(names, listing, *, on_missing, where):
         )
     keep = ~lost.any(axis=1) | (on_missing == "missing")
     paths = paths[keep]
-    return {column: as_images([path if isinstance(path, str) else None for path in paths[column]])
-            for column in paths}, keep
+    return {
+        column: as_images([path if isinstance(path, str) else None for path in paths[column]])
+        for column in paths
+    }, keep

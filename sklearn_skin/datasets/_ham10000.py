@@ -22,7 +22,7 @@ LEAKY = ("dx_type",)
 
 
 def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=False):
-    """Load HAM10000: 10 015 dermoscopic images of 7 470 lesions in 7 classes [1]_.
+    """Load HAM10000: 10 015 dermoscopic images of 7 470 lesions in 7 classes.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
             `dx_type`, how the diagnosis was made, leaks it.
         subgroups : DataFrame
             `sex`, `age_band`, `site`: to evaluate by.
+
         target_names : list of str
+
         DESCR : str
 
     (data, target) : tuple
@@ -91,17 +93,27 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
     table = set_row_labels(table, table["image_id"], "image_id")
     target = labels(table["dx"], {name: (name,) for name in COUNTS})
     warn_of_counts(target, COUNTS, WHERE)
-    data = pd.DataFrame({
-        "age": number(table["age"], zero_is_missing=True),
-        "sex": text(table["sex"]),
-        "localization": text(table["localization"]),
-    })
+    data = pd.DataFrame(
+        {
+            "age": number(table["age"], zero_is_missing=True),
+            "sex": text(table["sex"]),
+            "localization": text(table["localization"]),
+        }
+    )
     if include_leaky:
         data["dx_type"] = text(table["dx_type"])
     return finish_loading(
-        data, target, text(table["lesion_id"], case=None), table[["image_id"]].set_axis(
-            ["image"], axis=1),
-        root=root, folders=FOLDERS, where=WHERE, leaky=LEAKY, include_leaky=include_leaky,
-        on_missing=on_missing, return_X_y=return_X_y, description="ham10000",
+        data,
+        target,
+        text(table["lesion_id"], case=None),
+        table[["image_id"]].set_axis(["image"], axis=1),
+        root=root,
+        folders=FOLDERS,
+        where=WHERE,
+        leaky=LEAKY,
+        include_leaky=include_leaky,
+        on_missing=on_missing,
+        return_X_y=return_X_y,
+        description="ham10000",
         subgroups={"sex": data["sex"], "age": data["age"], "site": data["localization"]},
     )

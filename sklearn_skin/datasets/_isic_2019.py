@@ -15,12 +15,20 @@ from sklearn_skin.datasets._tables import (
 
 WHERE = "ISIC 2019 is published at https://challenge.isic-archive.com/data/#2019."
 FOLDERS = ("ISIC_2019_Training_Input", "images")
-COUNTS = {"AK": 867, "BCC": 3323, "BKL": 2624, "DF": 239, "MEL": 4522, "NV": 12875, "SCC": 628,
-          "VASC": 253}
+COUNTS = {
+    "AK": 867,
+    "BCC": 3323,
+    "BKL": 2624,
+    "DF": 239,
+    "MEL": 4522,
+    "NV": 12875,
+    "SCC": 628,
+    "VASC": 253,
+}
 
 
 def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=False):
-    """Load the training part of ISIC 2019: 25 331 dermoscopic images in 8 classes [1]_.
+    """Load the training part of ISIC 2019: 25 331 dermoscopic images in 8 classes.
 
     It contains all of HAM10000: never train on one and test on the other.
 
@@ -52,10 +60,14 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
             empty; an image that has it raises.
         groups : Series
             `lesion_id`, or the image id where there is none (2 084 images).
+
         image_columns, metadata_columns, leaky_columns : list of str
+
         subgroups : DataFrame
             `sex`, `age_band`, `site`: to evaluate by.
+
         target_names : list of str
+
         DESCR : str
 
     (data, target) : tuple
@@ -101,16 +113,30 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
             f"{len(unknown)} have none, first {unknown[0]!r}. {WHERE}"
         )
     table = table.loc[truth.index]
-    data = pd.DataFrame({
-        "age_approx": number(table["age_approx"], zero_is_missing=True),
-        "sex": text(table["sex"]),
-        "anatom_site_general": text(table["anatom_site_general"]),
-    })
+    data = pd.DataFrame(
+        {
+            "age_approx": number(table["age_approx"], zero_is_missing=True),
+            "sex": text(table["sex"]),
+            "anatom_site_general": text(table["anatom_site_general"]),
+        }
+    )
     lesion = text(table["lesion_id"], case=None)
     return finish_loading(
-        data, target, lesion.fillna(table["image"]), table[["image"]],
-        root=root, folders=FOLDERS, where=WHERE, leaky=(), include_leaky=include_leaky,
-        on_missing=on_missing, return_X_y=return_X_y, description="isic_2019",
-        subgroups={"sex": data["sex"], "age": data["age_approx"],
-                   "site": data["anatom_site_general"]},
+        data,
+        target,
+        lesion.fillna(table["image"]),
+        table[["image"]],
+        root=root,
+        folders=FOLDERS,
+        where=WHERE,
+        leaky=(),
+        include_leaky=include_leaky,
+        on_missing=on_missing,
+        return_X_y=return_X_y,
+        description="isic_2019",
+        subgroups={
+            "sex": data["sex"],
+            "age": data["age_approx"],
+            "site": data["anatom_site_general"],
+        },
     )

@@ -106,14 +106,20 @@ def make_lesions(
 
         data : DataFrame of `n_samples` rows
             The image columns, `age` in years, `sex`, `site`, and `diameter` in mm.
+
         target : Series, or DataFrame with one column per task
+
         groups : Series
             The lesion of each row.
+
         image_columns, metadata_columns, leaky_columns : list of str
+
         target_names : list of str, or dict of task to list of str
+
         subgroups : DataFrame
             `sex`, `age_band`, `site` and `skin_tone` ("1", the lightest, to "6"), without
             missing values: to evaluate by, not to train on.
+
         DESCR : str
 
     (data, target) : tuple
@@ -149,13 +155,15 @@ def make_lesions(
     data = _hide(rng, patients.drop(columns="skin_tone"), missing_rate)
     data = data.iloc[lesion].set_axis(index)
     target = _labels(label, levels, n_tasks).iloc[lesion].set_axis(index)
-    drawn = _draw(seeds[1], looks, patients["skin_tone"], levels, lesion, shot, image_columns,
-                  image_size)
+    drawn = _draw(
+        seeds[1], looks, patients["skin_tone"], levels, lesion, shot, image_columns, image_size
+    )
     if folder is not None:
         drawn = _write(drawn, Path(folder), index, data, target, groups)
     for place, column in enumerate(image_columns):
-        data.insert(place, column, ImageArray(drawn[column]) if folder is None
-                    else as_images(drawn[column]))
+        data.insert(
+            place, column, ImageArray(drawn[column]) if folder is None else as_images(drawn[column])
+        )
 
     shown = patients.iloc[lesion].set_axis(index)
     return make_bunch(
@@ -166,7 +174,10 @@ def make_lesions(
         return_X_y=return_X_y,
         leaky_columns=[],
         subgroups=make_subgroups(
-            index, sex=shown["sex"], age=shown["age"], site=shown["site"],
+            index,
+            sex=shown["sex"],
+            age=shown["age"],
+            site=shown["site"],
             skin_tone=(shown["skin_tone"] * 6).astype(int).clip(0, 5).add(1).astype("str"),
         ),
         DESCR=read_description("lesions"),
@@ -175,12 +186,12 @@ def make_lesions(
 
 def _check_image_columns(columns):
     columns = [columns] if isinstance(columns, str) else list(columns)
-    if not columns or len(set(columns)) < len(columns) or any(
-        not isinstance(column, str) for column in columns
+    if (
+        not columns
+        or len(set(columns)) < len(columns)
+        or any(not isinstance(column, str) for column in columns)
     ):
-        raise ValueError(
-            f"`image_columns` must be one or more different strings; got {columns!r}."
-        )
+        raise ValueError(f"`image_columns` must be one or more different strings; got {columns!r}.")
     taken = {"age", "sex", "site", "diameter"} & set(columns)
     if taken:
         raise ValueError(f"`image_columns` must not name metadata columns; got {sorted(taken)}.")
@@ -225,9 +236,11 @@ def _kinds(rng, n_lesions, n_classes, interaction):
         unclear = rng.uniform(size=(2, n_lesions)) < EQUIVOCAL
         share = np.where(unclear[0], 0.5, label)
         looks = [blend_looks(LOOKS[0], LOOKS[1], s) for s in share]
-        return label, looks, [
-            PROFILES[:2] if dull else (PROFILES[i],) for i, dull in zip(label, unclear[1])
-        ]
+        return (
+            label,
+            looks,
+            [PROFILES[:2] if dull else (PROFILES[i],) for i, dull in zip(label, unclear[1])],
+        )
     looks = [LOOKS[(c + 1) // 2] for c in label]
     return label, looks, [(PROFILES[c // 2],) for c in label]
 
@@ -267,7 +280,10 @@ def _draw(seed, looks, skin_tone, levels, lesion, shot, image_columns, size):
             again = np.random.default_rng([int(seeds[i].generate_state(1)[0]), j, place])
             closeup = place == 0 and len(image_columns) > 1
             pixels = draw_lesion(
-                rng, look, size, skin_tone=skin_tone[i],
+                rng,
+                look,
+                size,
+                skin_tone=skin_tone[i],
                 criteria=[(name, level[i]) for name, level in levels.items()],
                 zoom=0.7 if closeup else 1.0,
                 hairs=int(again.poisson(2.5 if closeup else 1.2)),

@@ -16,10 +16,28 @@ from sklearn_skin.datasets._tables import (
 WHERE = "MILK10k is published at https://doi.org/10.34970/648456."
 FOLDERS = ("MILK10k_Training_Input", "images")
 TABLE = "MILK10k_Training_{}.csv"
-COUNTS = {"AKIEC": 303, "BCC": 2522, "BEN_OTH": 44, "BKL": 544, "DF": 52, "INF": 50, "MAL_OTH": 9,
-          "MEL": 450, "NV": 746, "SCCKA": 473, "VASC": 47}
-CONCEPTS = ("ulceration_crust", "hair", "vasculature_vessels", "erythema", "pigmented",
-            "gel_water_drop_fluid_dermoscopy_liquid", "skin_markings_pen_ink_purple_pen")
+COUNTS = {
+    "AKIEC": 303,
+    "BCC": 2522,
+    "BEN_OTH": 44,
+    "BKL": 544,
+    "DF": 52,
+    "INF": 50,
+    "MAL_OTH": 9,
+    "MEL": 450,
+    "NV": 746,
+    "SCCKA": 473,
+    "VASC": 47,
+}
+CONCEPTS = (
+    "ulceration_crust",
+    "hair",
+    "vasculature_vessels",
+    "erythema",
+    "pigmented",
+    "gel_water_drop_fluid_dermoscopy_liquid",
+    "skin_markings_pen_ink_purple_pen",
+)
 SHARED = ("age_approx", "sex", "skin_tone_class", "site")
 LEAKY = ("diagnosis_full", "diagnosis_confirm_type", "invasion_thickness_interval")
 IMAGE_TYPES = {"clinical": "clinical: close-up", "dermoscopy": "dermoscopic"}
@@ -34,7 +52,7 @@ def load_milk10k(
     on_missing="raise",
     return_X_y=False,
 ):
-    """Load the training part of MILK10k: 5 240 lesions in 11 classes, two images each [1]_.
+    """Load the training part of MILK10k: 5 240 lesions in 11 classes, two images each.
 
     Parameters
     ----------
@@ -70,7 +88,9 @@ def load_milk10k(
             `skin_tone_class` (0 very dark to 5 very light), `site`; and the scores
             ``clinical_MONET_*`` and ``dermoscopy_MONET_*`` of each image, in [0, 1].
             The dermoscopic score of a concept that is a task is left out.
+
         target : Series, or DataFrame with one column per task
+
         groups : Series
             The lesion id, so that splitters by group work; the owners publish no patients.
         image_columns, metadata_columns, leaky_columns : list of str
@@ -78,7 +98,9 @@ def load_milk10k(
         subgroups : DataFrame
             `sex`, `age_band`, `site`, `skin_tone` ("1", the lightest, to "6", the darkest:
             six minus `skin_tone_class`, in the direction of Fitzpatrick's types).
+
         target_names : list of str, or dict of task to list of str
+
         DESCR : str
 
     (data, target) : tuple
@@ -117,12 +139,14 @@ def load_milk10k(
 
     halves = _split_by_type(root, truth.index)
     first = halves["clinical"].combine_first(halves["dermoscopy"]).loc[truth.index]
-    data = pd.DataFrame({
-        "age_approx": number(first["age_approx"]),
-        "sex": text(first["sex"]),
-        "skin_tone_class": number(first["skin_tone_class"]),
-        "site": text(first["site"]),
-    })
+    data = pd.DataFrame(
+        {
+            "age_approx": number(first["age_approx"]),
+            "sex": text(first["sex"]),
+            "skin_tone_class": number(first["skin_tone_class"]),
+            "site": text(first["site"]),
+        }
+    )
     for image, half in halves.items():
         for concept in CONCEPTS:
             data[f"{image}_MONET_{concept}"] = number(half[f"MONET_{concept}"])
@@ -133,11 +157,24 @@ def load_milk10k(
         data = data.join(_supplement(root, names["dermoscopy"].fillna(names["clinical"])))
     skin_tone = (6 - data["skin_tone_class"]).astype("Int64").astype("str")
     return finish_loading(
-        data, target, pd.Series(truth.index, truth.index, name="lesion_id"), names,
-        root=root, folders=FOLDERS, where=WHERE, leaky=LEAKY, include_leaky=include_leaky,
-        on_missing=on_missing, return_X_y=return_X_y, description="milk10k",
-        subgroups={"sex": data["sex"], "age": data["age_approx"], "site": data["site"],
-                   "skin_tone": skin_tone},
+        data,
+        target,
+        pd.Series(truth.index, truth.index, name="lesion_id"),
+        names,
+        root=root,
+        folders=FOLDERS,
+        where=WHERE,
+        leaky=LEAKY,
+        include_leaky=include_leaky,
+        on_missing=on_missing,
+        return_X_y=return_X_y,
+        description="milk10k",
+        subgroups={
+            "sex": data["sex"],
+            "age": data["age_approx"],
+            "site": data["site"],
+            "skin_tone": skin_tone,
+        },
     )
 
 

@@ -20,15 +20,29 @@ COUNTS = {"ACK": 730, "BCC": 845, "MEL": 52, "NEV": 244, "SCC": 192, "SEK": 235}
 LEAKY = ("biopsed",)
 # Column of the table -> kind. The first block is only asked of some patients.
 HISTORY = {
-    "smoke": "truth", "drink": "truth", "background_father": "place",
-    "background_mother": "place", "pesticide": "truth", "gender": "text",
-    "skin_cancer_history": "truth", "cancer_history": "truth", "has_piped_water": "truth",
-    "has_sewage_system": "truth", "fitspatrick": "number", "diameter_1": "size",
+    "smoke": "truth",
+    "drink": "truth",
+    "background_father": "place",
+    "background_mother": "place",
+    "pesticide": "truth",
+    "gender": "text",
+    "skin_cancer_history": "truth",
+    "cancer_history": "truth",
+    "has_piped_water": "truth",
+    "has_sewage_system": "truth",
+    "fitspatrick": "number",
+    "diameter_1": "size",
     "diameter_2": "size",
 }
 ALWAYS = {
-    "age": "number", "region": "place", "itch": "truth", "grew": "truth", "hurt": "truth",
-    "changed": "truth", "bleed": "truth", "elevation": "truth",
+    "age": "number",
+    "region": "place",
+    "itch": "truth",
+    "grew": "truth",
+    "hurt": "truth",
+    "changed": "truth",
+    "bleed": "truth",
+    "elevation": "truth",
 }
 READ = {
     "truth": truth,
@@ -41,7 +55,7 @@ RENAME = {"fitspatrick": "fitzpatrick"}
 
 
 def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_y=False):
-    """Load PAD-UFES-20: 2 298 smartphone images of 1 373 patients in 6 classes [1]_.
+    """Load PAD-UFES-20: 2 298 smartphone images of 1 373 patients in 6 classes.
 
     Parameters
     ----------
@@ -77,7 +91,9 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
             Columns in which being missing itself tells about the diagnosis, see Notes.
         subgroups : DataFrame
             `sex`, `age_band`, `site`, `skin_tone` (Fitzpatrick type "1" to "6").
+
         target_names : list of str
+
         DESCR : str
 
     (data, target) : tuple
@@ -124,19 +140,34 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
     table = set_row_labels(table, stems, "img_id")
     target = labels(table["diagnostic"], {name: (name.lower(),) for name in COUNTS})
     warn_of_counts(target, COUNTS, WHERE)
-    data = pd.DataFrame({
-        RENAME.get(column, column): READ[kinds[column]](table[column])
-        for column in table if column in kinds
-    })
+    data = pd.DataFrame(
+        {
+            RENAME.get(column, column): READ[kinds[column]](table[column])
+            for column in table
+            if column in kinds
+        }
+    )
     if include_leaky:
         data["biopsed"] = truth(table["biopsed"])
     skin_tone = data["fitzpatrick"].astype("Int64").astype("str")
     return finish_loading(
-        data, target, text(table["patient_id"], case=None),
+        data,
+        target,
+        text(table["patient_id"], case=None),
         table[["img_id"]].set_axis(["image"], axis=1),
-        root=root, folders=FOLDERS, where=WHERE, leaky=LEAKY, include_leaky=include_leaky,
-        on_missing=on_missing, return_X_y=return_X_y, description="pad_ufes_20",
-        subgroups={"sex": data["gender"], "age": data["age"], "site": data["region"],
-                   "skin_tone": skin_tone},
+        root=root,
+        folders=FOLDERS,
+        where=WHERE,
+        leaky=LEAKY,
+        include_leaky=include_leaky,
+        on_missing=on_missing,
+        return_X_y=return_X_y,
+        description="pad_ufes_20",
+        subgroups={
+            "sex": data["gender"],
+            "age": data["age"],
+            "site": data["region"],
+            "skin_tone": skin_tone,
+        },
         missingness_columns=[RENAME.get(column, column) for column in HISTORY],
     )

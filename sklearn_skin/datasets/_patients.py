@@ -36,11 +36,13 @@ def make_patients(rng, profiles):
         age = np.mean([profile.age for profile in choice]) + rng.normal(scale=8)
         usual = [site for profile in choice for site in profile.sites]
         diameter = np.mean([p.diameter for p in choice]) * np.exp(rng.normal(scale=0.35))
-        rows.append({
-            "age": float(np.clip(np.round(age), 0, 100)),
-            "sex": "female" if rng.uniform() < np.mean([p.female for p in choice]) else "male",
-            "site": str(rng.choice(usual if rng.uniform() < 0.8 else SITES)),
-            "diameter": round(diameter, 1),
-            "skin_tone": rng.beta(1.3, 2.8),
-        })
+        rows.append(
+            {
+                "age": float(np.clip(np.round(age), 0, 100)),
+                "sex": "female" if rng.uniform() < np.mean([p.female for p in choice]) else "male",
+                "site": str(rng.choice(usual if rng.uniform() < 0.8 else SITES)),
+                "diameter": round(diameter, 1),
+                "skin_tone": rng.beta(1.3, 2.8),
+            }
+        )
     return pd.DataFrame(rows).astype({"sex": "str", "site": "str"})

@@ -42,8 +42,13 @@ def read_table(root, names, columns, where):
     if path is None:
         raise FileNotFoundError(f"{' or '.join(names)} is missing in {root}. {where}")
     # "NA" and "None" are words in some columns; `text` decides which of them mean missing.
-    table = pd.read_csv(path, sep="\t" if path.suffix == ".tab" else ",", na_values=[""],
-                        keep_default_na=False, low_memory=False)
+    table = pd.read_csv(
+        path,
+        sep="\t" if path.suffix == ".tab" else ",",
+        na_values=[""],
+        keep_default_na=False,
+        low_memory=False,
+    )
     table.columns = table.columns.str.strip()
     missing = [column for column in columns if column not in table]
     if missing:
@@ -64,8 +69,9 @@ def text(values, *, case="lower", rename=None):
 def truth(values):
     """Return a column of "True", "False" and NaN from the ways these are written."""
     words = text(values)
-    words = words.replace({"1": "true", "1.0": "true", "0": "false", "0.0": "false",
-                           "yes": "true", "no": "false"})
+    words = words.replace(
+        {"1": "true", "1.0": "true", "0": "false", "0.0": "false", "yes": "true", "no": "false"}
+    )
     _check_words(words, ["true", "false"])
     return words.str.capitalize()
 
@@ -126,8 +132,11 @@ def set_row_labels(table, ids, name):
 def warn_of_counts(target, expected, where):
     """Warn where the classes are not as frequent as in the published table."""
     found = target.value_counts().to_dict()
-    wrong = {name: (count, found.get(name, 0)) for name, count in expected.items()
-             if found.get(name, 0) != count}
+    wrong = {
+        name: (count, found.get(name, 0))
+        for name, count in expected.items()
+        if found.get(name, 0) != count
+    }
     if wrong:
         table = ", ".join(f"{name} {has} of {wants}" for name, (wants, has) in wrong.items())
         warnings.warn(

@@ -27,7 +27,7 @@ from sklearn_skin.neural_network._columns import (
 from sklearn_skin.neural_network._labels import LabelCodec
 from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS, complete_class
 from sklearn_skin.neural_network._run import combine_branches, run_prediction, run_training
-from sklearn_skin.neural_network._splits import FitData, hold_out
+from sklearn_skin.neural_network._splits import FitData, hold_out, needs_validation
 
 
 class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
@@ -43,6 +43,19 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     %(fitted)s
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn_skin.modules.metadata import MetadataNet
+    >>> from sklearn_skin.neural_network import BaseLesionClassifier
+    >>> class WideMetadataClassifier(BaseLesionClassifier):
+    ...     def _make_module(self, shapes, p):
+    ...         return MetadataNet(shapes.n_metadata, shapes.n_classes, hidden=(512,))
+    >>> X, y = make_classification(random_state=0)
+    >>> net = WideMetadataClassifier(max_epochs=5, random_state=0).fit(X, y)
+    >>> net.predict_proba(X).shape
+    (100, 2)
     """
 
     _parameter_constraints = COMMON_CONSTRAINTS
@@ -293,6 +306,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
+    def _uses_groups(self):
+        """Whether `fit` would split rows by the groups it is given."""
+        return needs_validation(self)
+
     def _order_images(self, images):
         """Return the image columns in the order that the network takes them."""
         return images
@@ -401,3 +418,6 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
     def _make_module(self, shapes, p):
         """Return the network for data of these shapes and settings."""
         raise NotImplementedError(f"{type(self).__name__} must implement _make_module.")
+
+
+complete_class(BaseLesionClassifier, BaseLesionClassifier.__init__)

@@ -88,6 +88,7 @@ def _make_net(estimator, p, module, data, seed):
         row_weights=balanced,
         seed=seed,
         workers=p.num_workers,
+        backbone=p.backbone,
         optimizer=optimizer,
         lr=p.lr,
         batch_size=p.batch_size,

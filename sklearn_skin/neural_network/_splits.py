@@ -25,6 +25,14 @@ class FitData:
     valid_weight: np.ndarray | None = None
 
 
+def needs_validation(p):
+    """Whether a fit with these settings holds rows out."""
+    searches = isinstance(p.branch_weights, str) and p.branch_weights == "search"
+    schedule = p.lr_schedule
+    schedule = schedule.get("name") if isinstance(schedule, dict) else schedule
+    return bool(p.early_stopping) or searches or schedule == "plateau"
+
+
 def hold_out(data, y, groups, p, rng):
     """Move rows to validation where the settings `p` need them and there are none.
 
@@ -41,8 +49,7 @@ def hold_out(data, y, groups, p, rng):
     rng : RandomState
         Source of the split's seed.
     """
-    searches = isinstance(p.branch_weights, str) and p.branch_weights == "search"
-    if data.valid_table is None and (p.early_stopping or searches or p.lr_schedule == "plateau"):
+    if data.valid_table is None and needs_validation(p):
         groups = data.table.groups if groups is None else np.asarray(groups)
         seed = rng.randint(2**31 - 1)
         train, valid = inner_split(data.codes, groups, p.validation_fraction, seed)

@@ -1,5 +1,7 @@
 """Everything that skorch does for the networks, and where its habits differ from ours."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from skorch import NeuralNet
@@ -34,6 +36,8 @@ class TrainingNet(NeuralNet):
         Seed of the order of the batches.
     workers : int
         Processes that load batches.
+    backbone : str
+        Name of the backbone, for messages.
     **kwargs
         Passed to `skorch.NeuralNet`.
     """
@@ -48,9 +52,11 @@ class TrainingNet(NeuralNet):
         row_weights=None,
         seed=0,
         workers=0,
+        backbone=None,
         **kwargs,
     ):
         super().__init__(module, criterion, **kwargs)
+        self.backbone = backbone
         self.augment = augment
         self.precision = precision
         self.row_weights = row_weights
@@ -143,11 +149,10 @@ class TrainingNet(NeuralNet):
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y, epochs=fit_params.pop("epochs", None))
+            with _explained_out_of_memory(self, X):
+                self.fit_loop(X, y, epochs=fit_params.pop("epochs", None))
         except TrainingStopped:
             pass
-        except torch.OutOfMemoryError as error:
-            raise _out_of_memory(self, X) from error
         finally:
             self.notify("on_train_end", X=X, y=y)
         return self
@@ -170,7 +175,7 @@ class TrainingNet(NeuralNet):
         views = tta_views(n_views) if n_views > 1 else [None]
         parts = {}
         self.module_.eval()
-        with torch.inference_mode():
+        with _explained_out_of_memory(self, dataset), torch.inference_mode():
             for inputs, _ in self.get_iterator(dataset):
                 for name, tasks in self._mean_over_views(inputs, views).items():
                     parts.setdefault(name, []).append(tasks)
@@ -193,13 +198,17 @@ class TrainingNet(NeuralNet):
         return {name: [t.cpu().numpy() for t in tasks] for name, tasks in total.items()}
 
 
-def _out_of_memory(net, dataset):
-    smaller = max(net.batch_size // 2, 1)
-    return torch.OutOfMemoryError(
-        f"{net.device} ran out of memory with batch_size={net.batch_size}, "
-        f"image_size={dataset.size} and the network {type(net.module_).__name__}; "
-        f"try batch_size={smaller}."
-    )
+@contextmanager
+def _explained_out_of_memory(net, dataset):
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        module = type(net.module_).__name__
+        raise torch.OutOfMemoryError(
+            f"{net.device} ran out of memory with batch_size={net.batch_size}, "
+            f"image_size={dataset.size} and backbone {net.backbone!r} in {module}; "
+            f"try batch_size={max(net.batch_size // 2, 1)}."
+        ) from error
 
 
 def resolve_device(device):

@@ -118,6 +118,16 @@ def test_ctrl_c_reaches_the_caller(X, y, make_net):
         make_net(callbacks=[Interrupt()]).fit(X, y)
 
 
+def test_out_of_memory_says_what_to_try(X, y, make_net):
+    class Exhaust(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    message = r"batch_size=16, image_size=\(32, 32\) and backbone 'resnet10t'.*try batch_size=8"
+    with pytest.raises(torch.OutOfMemoryError, match=message):
+        make_net(callbacks=[Exhaust()]).fit(X, y)
+
+
 def test_a_user_s_early_stopping_only_stops(X, y, make_net):
     stop = EarlyStopping("train_loss", patience=1, threshold=10.0, sink=lambda text: None)
     net = make_net(callbacks=[stop], max_epochs=10).fit(X, y)

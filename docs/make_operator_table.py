@@ -1,0 +1,51 @@
+"""Write docs/user_guide/operator_table.rst: width and parameters of every fusion operator.
+
+Run ``python docs/make_operator_table.py`` after a change of an operator;
+``tests/test_docs.py`` compares the file with the code.
+"""
+
+import warnings
+from pathlib import Path
+
+from sklearn_skin.modules.fusion import FUSIONS, fusion_inputs, make_fusion
+
+IMAGE_DIM, METADATA_DIM = 512, 256
+TARGET = Path(__file__).parent / "user_guide" / "operator_table.rst"
+TAKES = {"vector": "vector", "map": "feature map", "tokens": "feature map, as tokens"}
+METADATA = {"encoded": "feature", "raw": "columns"}
+HEADER = [
+    "`fusion`",
+    "image",
+    "metadata",
+    f"width of z for {IMAGE_DIM} and {METADATA_DIM}",
+    "parameters",
+]
+
+
+def describe(name):
+    """Return one row of the table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tensor operator's, about its width
+        operator = make_fusion(name, IMAGE_DIM, METADATA_DIM)
+    takes, metadata = fusion_inputs(name)
+    n_parameters = sum(parameter.numel() for parameter in operator.parameters())
+    return [
+        f"``{name}``",
+        TAKES[takes],
+        METADATA[metadata],
+        f"{operator.out_features:,}",
+        f"{n_parameters:,}",
+    ]
+
+
+def make_table():
+    """Return the table as reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [HEADER, *map(describe, FUSIONS)]:
+        lines += [f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(make_table(), encoding="utf-8")
+    print(TARGET)

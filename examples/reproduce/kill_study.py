@@ -1,0 +1,115 @@
+"""
+=========================
+Killing a study, thrice
+=========================
+
+A study of tuning trials is run to its end undisturbed, and once more while its process is
+killed (SIGKILL) several times in the middle of a trial and started again. Both end with the
+same number of completed trials, none that was completed is lost, and every killed trial comes
+back with its parameters. Prints the counts; ``python kill_study.py [trials] [kills]``.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+from sklearn.datasets import load_iris
+from sklearn.svm import SVC
+
+from sklearn_skin.model_selection import StudyObjective, make_study, run_study
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class HeldObjective(StudyObjective):
+    """Cross-validation that waits, to be killed, once a number of trials is completed."""
+
+    hold = None
+
+    def __call__(self, trial):
+        """Return the mean score."""
+        score = super().__call__(trial)
+        if self.hold is not None and len(completed(trial.study)) >= self.hold:
+            time.sleep(600)
+        return score
+
+
+def open_study(path):
+    """Return the study in the file; signs of life every second, so that waits are short."""
+    return make_study("iris", path, heartbeat_interval=1, grace_period=2, random_state=0)
+
+
+def run(path, n_trials, hold=None):
+    """Run the study to its end: what the process that gets killed does."""
+    objective = HeldObjective(SVC(), *load_iris(return_X_y=True), cv=3)
+    objective.hold = hold
+    run_study(open_study(path), objective, n_trials)
+
+
+def start(path, n_trials, *hold):
+    """Start a process that runs the study."""
+    arguments = map(str, [path, n_trials, *hold])
+    return subprocess.Popen([sys.executable, __file__, "--run", *arguments])
+
+
+def completed(study):
+    """Return number -> value of the completed trials."""
+    trials = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return {trial.number: trial.value for trial in trials}
+
+
+def kill_in_a_trial(path, n_trials, goal):
+    """Start a process, kill it in the trial after the `goal`-th; return what was completed."""
+    process = start(path, n_trials, goal)
+    study = open_study(path)
+    while not _holds(study, goal):
+        if process.poll() is not None:
+            raise RuntimeError(f"the process ended by itself, with status {process.returncode}")
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    return completed(study)
+
+
+def _holds(study, goal):
+    trials = study.get_trials(deepcopy=False)
+    done = sum(trial.state == TrialState.COMPLETE for trial in trials)
+    return done >= goal and trials[-1].state == TrialState.RUNNING and len(trials[-1].params) == 2
+
+
+def compare(n_trials, n_kills):
+    """Return the counts of both studies, and what became of the killed trials."""
+    with tempfile.TemporaryDirectory() as folder:
+        calm, killed = Path(folder) / "calm.db", Path(folder) / "killed.db"
+        undisturbed = start(calm, n_trials)
+        kept = []
+        for kill in range(1, n_kills + 1):
+            kept.append(kill_in_a_trial(killed, n_trials, kill * n_trials // (n_kills + 1)))
+        last = start(killed, n_trials)
+        if undisturbed.wait() or last.wait():
+            raise RuntimeError("a process failed")
+        final = open_study(killed)
+        stale = [t for t in final.trials if t.state == TrialState.FAIL]
+        retried = [t.params for t in final.trials if "failed_trial" in t.system_attrs]
+        counts = {
+            "undisturbed": len(completed(open_study(calm))),
+            "killed": len(completed(final)),
+            "lost": sum(not before.items() <= completed(final).items() for before in kept),
+            "killed in a trial": len(stale),
+            "retried": sum(t.params in retried for t in stale),
+            "running": sum(t.state == TrialState.RUNNING for t in final.trials),
+        }
+        return counts
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--run"]:
+        run(sys.argv[2], *map(int, sys.argv[3:]))
+    else:
+        n_trials, n_kills = (int(value) for value in [*sys.argv[1:], 24, 3][:2])
+        for name, count in compare(n_trials, n_kills).items():
+            print(f"{name:18s} {count}")

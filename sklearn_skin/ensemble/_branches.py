@@ -1,0 +1,180 @@
+"""Fitted classifiers as sources of branch probabilities, task by task."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+_SMALLEST = np.finfo(np.float64).tiny
+
+
+class TaskClassifiers:
+    """Classifiers fitted for one task each, seen as one classifier.
+
+    Parameters
+    ----------
+    estimators : list of T fitted classifiers
+    classes : list of T ndarray of shape (C_t,)
+        All labels of each task.
+    """
+
+    def __init__(self, estimators, classes):
+        self.estimators = estimators
+        self.classes = classes
+
+    @property
+    def classes_(self):
+        """Labels of the columns of `predict_proba`, per task."""
+        return self.classes
+
+    def predict_proba(self, X):
+        """Return a list of T arrays (n, C_t)."""
+        return [
+            align_columns(estimator.predict_proba(X), estimator.classes_, classes)
+            for estimator, classes in zip(self.estimators, self.classes)
+        ]
+
+
+def last_step(estimator):
+    """Return the final step of a Pipeline, and `estimator` itself otherwise."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def handles_tasks(estimator):
+    """Whether `estimator` is given the labels of all tasks at once."""
+    final = last_step(estimator)
+    return hasattr(final, "predict_branches") or not get_tags(final).target_tags.single_output
+
+
+def fit_member(estimator, X, y, codec, params):
+    """Fit a clone on labels y (n,) or (n, T), or one clone per task where it takes only one."""
+    codes = codec.transform(y)
+    if codec.multi_task and not handles_tasks(estimator):
+        return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
+    member = clone(estimator)
+    _keep_all_classes(member, codes, codec)
+    return member.fit(X, y, **params)
+
+
+def fit_tasks(classifiers, X, codes, classes, params):
+    """Fit one clone per task, on the rows that have a label of it."""
+    fitted = []
+    for classifier, column, labels in zip(classifiers, codes.T, classes):
+        rows = np.flatnonzero(column >= 0)
+        task_params = {name: value[rows] for name, value in params.items()}
+        one_class = len(np.unique(column[rows])) == 1
+        # A fold may hold a single class of a rare task; most classifiers refuse that.
+        model = DummyClassifier(strategy="prior") if one_class else clone(classifier)
+        task_params = {} if one_class else task_params
+        fitted.append(model.fit(_safe_indexing(X, rows), labels[column[rows]], **task_params))
+    return TaskClassifiers(fitted, list(classes))
+
+
+def member_tables(member, X, codec):
+    """Return the member's probabilities, one array (n, C_t) per task, columns as in `codec`."""
+    return _align_tasks(member.predict_proba(X), member, codec)
+
+
+def member_branches(member, X, codec, name, split):
+    """Return branch -> probabilities per task; `split` opens a member that has branches."""
+    final = last_step(member)
+    if not split or not hasattr(final, "predict_branches"):
+        return {name: member_tables(member, X, codec)}
+    branches = final.predict_branches(_transformed(member, X))
+    return {name: _align_tasks(proba, final, codec) for name, proba in branches.items()}
+
+
+def align_columns(proba, have, want):
+    """Return `proba` with one column per label in `want`; 0 for labels that it does not know."""
+    position = pd.Index(have).get_indexer(want)
+    aligned = np.zeros((len(proba), len(want)))
+    known = position >= 0
+    aligned[:, known] = np.asarray(proba)[:, position[known]]
+    return aligned
+
+
+def combine(branches, weights, space="proba"):
+    """Return the weighted average of K branches of T arrays (n, C_t), per task.
+
+    In the space of logits it is the softmax of the average of log-probabilities, which equals
+    that of the average of logits, since these differ by one constant per row and branch.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    combined = [np.tensordot(weights, np.stack(t), axes=1) for t in zip(*in_space(branches, space))]
+    if space == "proba":
+        return combined
+    shifted = [np.exp(table - table.max(axis=1, keepdims=True)) for table in combined]
+    return [table / table.sum(axis=1, keepdims=True) for table in shifted]
+
+
+def in_space(branches, space):
+    """Return the branches as probabilities or as their logarithms."""
+    if space == "proba":
+        return branches
+    return [[np.log(np.maximum(table, _SMALLEST)) for table in tables] for tables in branches]
+
+
+def fit_params(estimator, sample_weight, groups):
+    """Return what `estimator.fit` is given of these without metadata routing."""
+    final = last_step(estimator)
+    prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    params = {}
+    if sample_weight is not None:
+        if not has_fit_parameter(final, "sample_weight"):
+            raise ValueError(
+                f"`sample_weight` was given, and {type(final).__name__} does not support it."
+            )
+        params[f"{prefix}sample_weight"] = sample_weight
+    if groups is not None and splits_inside(final):
+        params[f"{prefix}groups"] = groups
+    return params
+
+
+def splits_inside(estimator):
+    """Whether `estimator.fit` takes groups and splits rows by them."""
+    if not has_fit_parameter(estimator, "groups"):
+        return False
+    return not hasattr(estimator, "_uses_groups") or estimator._uses_groups()
+
+
+def consumes(estimator, name):
+    """Whether metadata routing brings `name` to `estimator.fit`."""
+    return bool(get_routing_for_object(estimator).consumes("fit", [name]))
+
+
+def _keep_all_classes(member, codes, codec):
+    """Tell a network of the classes that its training rows lack."""
+    final = last_step(member)
+    absent = any(
+        len(np.unique(column[column >= 0])) < len(labels)
+        for column, labels in zip(codes.T, codec.classes_)
+    )
+    if absent and "classes" in final.get_params(deep=False) and final.classes is None:
+        final.set_params(classes=codec.public_classes())
+
+
+def _transformed(member, X):
+    """Bring X through all steps of a Pipeline but the last; samplers act in fit alone."""
+    if isinstance(member, Pipeline):
+        for _, step in member.steps[:-1]:
+            if hasattr(step, "transform"):
+                X = step.transform(X)
+    return X
+
+
+def _align_tasks(proba, member, codec):
+    if not codec.multi_task:
+        return [align_columns(proba, member.classes_, codec.classes_[0])]
+    if not isinstance(proba, list) or len(proba) != len(codec.classes_):
+        raise ValueError(
+            f"{type(member).__name__} must give a list of probabilities, one array for each of "
+            f"the {len(codec.classes_)} tasks."
+        )
+    return [
+        align_columns(p, have, want)
+        for p, have, want in zip(proba, member.classes_, codec.classes_)
+    ]

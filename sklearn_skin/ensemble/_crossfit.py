@@ -1,0 +1,147 @@
+"""Predictions of rows by classifiers that have not seen them."""
+
+import os
+import sys
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs, parallel_config
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import check_cv as _check_cv
+from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_memory
+
+from sklearn_skin.ensemble._branches import fit_member, member_branches
+
+
+class CrossFit(NamedTuple):
+    """Fitted members, the rows with held-out predictions, and these by branch."""
+
+    members: list
+    rows: np.ndarray
+    branches: dict
+
+
+def make_folds(cv, X, codes, groups, seed):
+    """Return a list of (training rows, held-out rows).
+
+    Parameters
+    ----------
+    cv : int, "half", splitter or iterable
+        An int makes folds stratified by the first task, by group where groups are given;
+        "half" is the first of two such folds.
+    X : array-like or DataFrame of n rows
+    codes : ndarray of shape (n, T)
+        Class codes, -1 where missing.
+    groups : ndarray of shape (n,) or None
+    seed : int
+    """
+    if cv == "half":
+        return make_folds(2, X, codes, groups, seed)[:1]
+    strata = codes[:, 0]
+    if isinstance(cv, int | np.integer):
+        cv = _stratified(int(cv), strata, groups, seed)
+    else:
+        cv = _check_cv(cv, strata, classifier=True)
+        if groups is not None and not isinstance(cv, GroupsConsumerMixin):
+            raise ValueError(
+                f"`groups` were given, but `cv` does not split by them: {cv!r}. Pass a number "
+                "of folds or a splitter such as StratifiedGroupKFold."
+            )
+    return list(cv.split(X, strata, groups))
+
+
+def _stratified(n_folds, strata, groups, seed):
+    n_folds = min(n_folds, max(2, np.unique(strata, return_counts=True)[1].max()))
+    if groups is None:
+        return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    n_groups = len(set(groups))
+    if n_groups < 2:
+        raise ValueError("all rows belong to one group, so none can be held out.")
+    return StratifiedGroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
+
+
+def cross_fit(
+    members, X, y, codec, params, folds, *, split=False, memory=None, n_jobs=None, verbose=0
+):
+    """Fit every member on all rows, and on each fold's to predict the held-out ones.
+
+    Parameters
+    ----------
+    members : list of (str, classifier)
+    X, y : rows and labels
+    codec : LabelCodec
+    params : list of dict
+        Arrays of n values that each member's `fit` is given.
+    folds : list of (ndarray, ndarray)
+        Training rows and held-out rows; without folds nothing is predicted.
+    split : bool
+        Whether the branches of a member are told apart.
+    memory, n_jobs, verbose
+        As in the estimators.
+
+    Returns
+    -------
+    result : CrossFit
+    """
+    everything = np.arange(codec.transform(y).shape[0])
+    jobs = [
+        (name, member, own, train, test)
+        for train, test in [*folds, (everything, None)]
+        for (name, member), own in zip(members, params)
+    ]
+    run = check_memory(memory).cache(_fit_and_predict)
+    with _one_thread_each(n_jobs):
+        results = Parallel(n_jobs=n_jobs, verbose=max(verbose - 1, 0))(
+            delayed(_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), split)
+            for job in jobs
+        )
+    k = len(members)
+    branches = _join([_merge(results[i : i + k]) for i in range(0, k * len(folds), k)])
+    rows = np.concatenate([test for _, test in folds]) if folds else np.empty(0, dtype=int)
+    return CrossFit(results[k * len(folds) :], rows, branches)
+
+
+def _arguments(job, X, y, codec):
+    name, member, params, train, test = job
+    own = {key: np.asarray(value)[train] for key, value in params.items()}
+    held_out = None if test is None else _safe_indexing(X, test)
+    return name, member, _safe_indexing(X, train), y[train], own, held_out, codec
+
+
+def _fit_and_predict(name, member, X, y, params, X_held_out, codec, split):
+    """Return the fitted member, or what it says of the held-out rows."""
+    fitted = fit_member(member, X, y, codec, params)
+    if X_held_out is None:
+        return fitted
+    return member_branches(fitted, X_held_out, codec, name, split)
+
+
+def _in_worker(parent, function, *args):
+    # A loky worker that served others may have made its pool of torch threads already.
+    if os.getpid() != parent and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    return function(*args)
+
+
+def _one_thread_each(n_jobs):
+    if n_jobs is None or effective_n_jobs(n_jobs) == 1:
+        return nullcontext()
+    return parallel_config(backend="loky", inner_max_num_threads=1)
+
+
+def _merge(results):
+    return {name: tables for branches in results for name, tables in branches.items()}
+
+
+def _join(folds):
+    """Join the folds' branches row-wise."""
+    if not folds:
+        return {}
+    return {
+        name: [np.concatenate(tables) for tables in zip(*(fold[name] for fold in folds))]
+        for name in folds[0]
+    }

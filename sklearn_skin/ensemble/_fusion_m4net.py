@@ -1,0 +1,477 @@
+"""FusionM4Net: networks, a weighted average of their branches, classifiers upon it."""
+
+from numbers import Integral
+
+import numpy as np
+from joblib import Memory
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_skin.ensemble._branches import combine, in_space, member_branches
+from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
+from sklearn_skin.ensemble._first_stage import (
+    FIRST,
+    check_members,
+    deep_params,
+    default_first_stage,
+    set_member_params,
+)
+from sklearn_skin.ensemble._meta import FusionMixin, missing_as_nan
+from sklearn_skin.ensemble._second_stage import (
+    SECOND_STAGES,
+    JointClassifier,
+    StageData,
+    cross_fit_second_stage,
+    fit_second_stage,
+    make_second_stage,
+    needs_calibration,
+    second_stage_params,
+    warn_of_calibration,
+)
+from sklearn_skin.ensemble._simplex import search_simplex_weights
+from sklearn_skin.ensemble._stage_features import (
+    MetadataColumns,
+    named_image_columns,
+    probability_names,
+)
+from sklearn_skin.metrics import mean_task_accuracy
+
+# Values per weight of the published loops: three branches, then P1 and P2.
+_GRID = (50, 100)
+
+
+class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Classify by networks and by a second stage on their probabilities and metadata.
+
+    Fusion Scheme 1 averages the branches b of the first stage, Fusion Scheme 2 averages that
+    with a cluster of classifiers, one per task, which sees the probabilities of all tasks and
+    the metadata m [1]_:
+
+    .. math:: P_1 = \sum_b w_b P_b, \quad P_2^t = f_t([P_1^1, \dots, P_1^T, m]), \quad
+        P_3 = W_1 P_1 + W_2 P_2
+
+    Both sets of weights maximise the mean over tasks of the accuracy on predictions of rows
+    that the predicting classifier has not seen, and the second stage is fitted on such
+    predictions alone.
+
+    Parameters
+    ----------
+    first_stage : classifier, list of (str, classifier) or None, default=None
+        A classifier with `predict_branches`, or a Pipeline that ends in one; its branches are
+        told apart. Of a list, every classifier is a branch. None takes `FusionNetClassifier` for
+        two image columns, `JointIndividualFusionClassifier` for another number, and logistic
+        regression where X has no images.
+    second_stage : classifier, str or None, default=None
+        Any classifier; one clone is fitted per task, on the rows that have a label of it. A
+        multi-output meta-estimator is used as it is, on rows with labels of all tasks. One
+        without `predict_proba` is wrapped in ``CalibratedClassifierCV(ensemble=False)``, with
+        folds by group. A str is one of "svm" (radial basis functions, C = 1),
+        "logistic_regression", "mlp", "hist_gradient_boosting"; None takes "svm".
+    cv : int, "half", "prefit", splitter or iterable, default=5
+        How the second stage gets predictions of rows that the first has not seen. An int is a
+        number of folds, stratified by the first task and by group where groups are known.
+        "half" is the source's scheme: networks fitted on one half predict the other. In both
+        cases the first stage is fitted again on all rows. With "prefit" it is fitted already,
+        and the rows given to `fit` must be new to it.
+    space : {"proba", "logits"}, default="proba"
+        Whether branches are averaged as probabilities or as logits, as the authors' code does.
+    search : {"exact", "grid"}, default="exact"
+        Search of the weights; "grid" tries the 50³ and 100 values of the source. See
+        :func:`search_simplex_weights`.
+    passthrough_features : "all", None or list of str or int, default="all"
+        Metadata columns that the second stage sees. Texts, categories and gaps are encoded as
+        by `make_lesion_transformer`.
+    group_column : str, default=None
+        Column of X that tells which rows belong together, where `fit` is not given `groups`.
+        It is never a feature.
+    classes : array-like or list of array-like, default=None
+        All labels (per task), where some may be absent from the training rows.
+    memory : str or joblib.Memory, default=None
+        Where first-stage fits are kept: a search over second stages then trains each network
+        once per fold. With ``random_state=None`` in the networks, repeated fits repeat the
+        kept one.
+    n_jobs : int, default=None
+        Processes that fit, with one thread each.
+    random_state : int, RandomState instance or None, default=None
+        Decides the folds and the default stages.
+    verbose : int, default=0
+        1 prints weights and accuracies.
+
+    Attributes
+    ----------
+    first_stage_ : classifier, or list of (str, classifier)
+        The first stage, fitted on all rows.
+    second_stage_ : list of T classifiers, or classifier
+        The fitted second stage.
+    branch_weights_ : dict of str to float
+        Weight of each branch in P1.
+    stage_weights_ : dict of str to float
+        Weights of P1 and P2 in P3.
+    stage_scores_ : dict of str to float
+        Mean over tasks of the accuracy of each branch, P1, P2 and P3 on the cross-fitted rows.
+        Those of P1 and P3 were maximised and are optimistic.
+    classes_ : ndarray, or list of ndarray
+        Labels (per task).
+    n_features_in_ : int
+        Columns seen in fit.
+    feature_names_in_ : ndarray of str
+        Their names, where X had names.
+
+    See Also
+    --------
+    WeightedFusionClassifier : The weighted average alone.
+
+    Notes
+    -----
+    The fitted object keeps the second stage's training features and labels, for
+    `refit_second_stage`.
+
+    References
+    ----------
+    .. [1] Tang et al., "FusionM4Net: A multi-stage multi-modal learning algorithm for
+       multi-label skin lesion classification", Medical Image Analysis 76, 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_skin.ensemble import FusionM4NetClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> branches = [("linear", LogisticRegression(max_iter=500)), ("bayes", GaussianNB())]
+    >>> model = FusionM4NetClassifier(branches, LogisticRegression(), random_state=0).fit(X, y)
+    >>> list(model.predict_stages(X))
+    ['linear', 'bayes', 'P1', 'P2', 'P3']
+    """
+
+    _parameter_constraints = {
+        FIRST: [HasMethods(["fit"]), list, None],
+        "second_stage": [HasMethods(["fit", "predict"]), StrOptions(set(SECOND_STAGES)), None],
+        "cv": [Integral, StrOptions({"half", "prefit"}), HasMethods(["split"]), "array-like"],
+        "space": [StrOptions({"proba", "logits"})],
+        "search": [StrOptions({"exact", "grid"})],
+        "passthrough_features": [StrOptions({"all"}), "array-like", None],
+        "group_column": [str, None],
+        "classes": ["array-like", list, None],
+        "memory": [str, Memory, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # Repeating a row puts copies on both sides of a fold, unless the copies are one group.
+    _expected_failed_checks = {
+        "check_sample_weight_equivalence_on_dense_data": "folds differ when rows are repeated",
+    }
+
+    def __init__(
+        self,
+        first_stage=None,
+        second_stage=None,
+        *,
+        cv=5,
+        space="proba",
+        search="exact",
+        passthrough_features="all",
+        group_column=None,
+        classes=None,
+        memory=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.first_stage = first_stage
+        self.second_stage = second_stage
+        self.cv = cv
+        self.space = space
+        self.search = search
+        self.passthrough_features = passthrough_features
+        self.group_column = group_column
+        self.classes = classes
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, sample_weight=None, groups=None):
+        """Fit both stages and their weights.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows as the first stage takes them.
+        y : array-like of shape (n,) or (n, T)
+            Labels of one task or of T tasks; NaN or None where one of T has none.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row, in both stages and in the searches.
+        groups : array-like of shape (n,), default=None
+            Patients or lesions, kept whole by all folds.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If groups are given where nothing is split by them.
+        """
+        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        if isinstance(self.first_stage, list):
+            check_members(self.first_stage)
+        if self.first_stage is None:
+            self._default = default_first_stage(X, self.group_column, self._seed)
+        members = self._members()
+        params = self._route(members, sample_weight, groups)
+        X, y, codes, sample_weight, groups = self._read_fit(
+            X, y, sample_weight, groups, self._known_classes(members)
+        )
+        rows, branches = self._fit_first_stage(members, X, y, codes, groups, params)
+        excluded = named_image_columns(members) | {self.group_column}
+        self._metadata = MetadataColumns(self.passthrough_features, excluded).fit(X)
+        weight = None if sample_weight is None else sample_weight[rows]
+        p1, scores = self._weigh_branches(branches, codes[rows], weight)
+        self._stage_data = StageData(
+            np.hstack([*p1, self._metadata.transform(X)[rows]]),
+            codes[rows],
+            weight,
+            None if groups is None else groups[rows],
+            p1,
+            scores,
+        )
+        return self._fit_second_stage()
+
+    def refit_second_stage(self, second_stage):
+        """Fit another second stage, and leave the first as it is.
+
+        Parameters
+        ----------
+        second_stage : classifier, str or None
+            As the parameter of this name, which it replaces.
+
+        Returns
+        -------
+        self : object
+            The estimator with the new second stage.
+        """
+        check_is_fitted(self)
+        self.set_params(second_stage=second_stage)
+        self._validate_params()
+        return self._fit_second_stage()
+
+    def predict_stages(self, X):
+        """Return the probabilities of every branch and stage.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows with the columns seen in fit.
+
+        Returns
+        -------
+        stages : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
+            The branches, which FusionNet names ``clinical``, ``dermoscopy`` and ``fusion``,
+            then ``P1``, ``P2`` and ``P3``.
+        """
+        return {name: self._public(tables) for name, tables in self._stages(X).items()}
+
+    def predict_branches(self, X):
+        """Return `predict_stages`, under the name that the networks use.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows with the columns seen in fit.
+
+        Returns
+        -------
+        stages : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
+            The final one is the last.
+        """
+        return self.predict_stages(X)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the second stage's features.
+
+        Parameters
+        ----------
+        input_features : ignored
+            There for scikit-learn's sake.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``P1_<task>_<class>`` (``P1_<class>`` for one task), then the metadata.
+        """
+        check_is_fitted(self)
+        names = probability_names(self._task_names, self._codec.classes_)
+        return np.array([*names, *self._metadata.feature_names()], dtype=object)
+
+    def get_params(self, deep=True):
+        """Return the parameters, of the classifiers in a list as well.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of both stages too.
+
+        Returns
+        -------
+        params : dict
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.first_stage, list):
+            params |= deep_params(self.first_stage)
+        return params
+
+    def set_params(self, **params):
+        """Set parameters, such as ``second_stage__C`` or ``first_stage__net__lr``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names as in `get_params`, and values.
+
+        Returns
+        -------
+        self : object
+        """
+        if FIRST in params:
+            self.first_stage = params.pop(FIRST)
+        nested = [name for name in params if name.startswith(f"{FIRST}__")]
+        if nested and isinstance(self.first_stage, list):
+            self.first_stage, params = set_member_params(self.first_stage, params)
+        super().set_params(**params)
+        return self
+
+    def get_metadata_routing(self):
+        """Return the routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        fit = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(method_mapping=fit, **dict(self._members()))
+        return router.add(method_mapping=fit, second_stage=make_second_stage(self.second_stage, 0))
+
+    def _sk_visual_block_(self):
+        names, members = zip(*self._members(shown=True))
+        first = _VisualBlock("parallel", members, names=names, dash_wrapped=False)
+        second = make_second_stage(self.second_stage, None)
+        final = _VisualBlock("parallel", [second], names=["second_stage"], dash_wrapped=False)
+        return _VisualBlock("serial", (first, final), dash_wrapped=False)
+
+    def _members(self, shown=False):
+        if isinstance(self.first_stage, list):
+            return self.first_stage
+        if self.first_stage is not None:
+            return [(FIRST, self.first_stage)]
+        return [(FIRST, "FusionNetClassifier" if shown else getattr(self, "_default", None))]
+
+    def _known_classes(self, members):
+        if self.classes is None and self._is_prefit():
+            self._check_prefit(members)
+            return members[0][1].classes_
+        return self.classes
+
+    def _is_prefit(self):
+        return isinstance(self.cv, str) and self.cv == "prefit"
+
+    def _fit_first_stage(self, members, X, y, codes, groups, params):
+        """Set `first_stage_`; return the rows with held-out predictions, and these."""
+        if self._is_prefit():
+            self.first_stage_ = self.first_stage
+            return np.arange(len(codes)), self._branches(X)
+        folds = make_folds(self.cv, X, codes, groups, self._seed)
+        result = cross_fit(
+            members,
+            X,
+            y,
+            self._codec,
+            params,
+            folds,
+            split=not isinstance(self.first_stage, list),
+            memory=self.memory,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        fitted = [(name, member) for (name, _), member in zip(members, result.members)]
+        self.first_stage_ = fitted if isinstance(self.first_stage, list) else fitted[0][1]
+        return result.rows, result.branches
+
+    def _weigh_branches(self, branches, codes, sample_weight):
+        """Set `branch_weights_`; return P1 and the branches' accuracies."""
+        clash = {"P1", "P2", "P3"} & set(branches)
+        if clash:
+            raise ValueError(f"branches must not be named {sorted(clash)}.")
+        tables = in_space(list(branches.values()), self.space)
+        weights = self._search(tables, codes, sample_weight, _GRID[0])
+        self.branch_weights_ = dict(zip(branches, weights.tolist()))
+        p1 = combine(list(branches.values()), weights, self.space)
+        stages = branches | {"P1": p1}
+        return p1, {name: _accuracy(codes, stage, sample_weight) for name, stage in stages.items()}
+
+    def _search(self, branches, codes, sample_weight, n_grid):
+        return search_simplex_weights(
+            branches,
+            missing_as_nan(codes),
+            search=self.search,
+            n_grid=n_grid,
+            sample_weight=sample_weight,
+            classes=[np.arange(len(labels)) for labels in self._codec.classes_],
+        )[0]
+
+    def _fit_second_stage(self):
+        data, classes, seed = self._stage_data, self._codec.classes_, self._seed
+        classifier = make_second_stage(self.second_stage, seed)
+        if needs_calibration(classifier) and classifier is self.second_stage:
+            warn_of_calibration(classifier)
+        params = second_stage_params(classifier, data)
+        p2 = cross_fit_second_stage(classifier, data, classes, params, seed, self.n_jobs)
+        weights = self._search([data.p1, p2], data.codes, data.sample_weight, _GRID[1])
+        self.stage_weights_ = dict(zip(["P1", "P2"], weights.tolist()))
+        p3 = combine([data.p1, p2], weights)
+        self.stage_scores_ = data.branch_scores | {
+            name: _accuracy(data.codes, stage, data.sample_weight)
+            for name, stage in {"P2": p2, "P3": p3}.items()
+        }
+        self._cluster = fit_second_stage(classifier, data, classes, params, seed)
+        joint = isinstance(self._cluster, JointClassifier)
+        self.second_stage_ = self._cluster.estimator if joint else self._cluster.estimators
+        if self.verbose:
+            for name in ("branch_weights_", "stage_weights_", "stage_scores_"):
+                shown = {key: round(value, 4) for key, value in getattr(self, name).items()}
+                print(f"[FusionM4NetClassifier] {name[:-1].replace('_', ' ')}: {shown}")
+        return self
+
+    def _branches(self, X):
+        if isinstance(self.first_stage_, list):
+            found = [member_branches(m, X, self._codec, n, False) for n, m in self.first_stage_]
+            return {name: tables for branches in found for name, tables in branches.items()}
+        return member_branches(self.first_stage_, X, self._codec, FIRST, True)
+
+    def _stages(self, X):
+        check_is_fitted(self)
+        X = self._read(X)
+        branches = self._branches(X)
+        chosen = [branches[name] for name in self.branch_weights_]
+        p1 = combine(chosen, list(self.branch_weights_.values()), self.space)
+        p2 = self._cluster.predict_proba(np.hstack([*p1, self._metadata.transform(X)]))
+        p3 = combine([p1, p2], list(self.stage_weights_.values()))
+        return branches | {"P1": p1, "P2": p2, "P3": p3}
+
+    def _task_probabilities(self, X):
+        return self._stages(X)["P3"]
+
+
+def _accuracy(codes, tables, sample_weight):
+    predicted = np.stack([table.argmax(axis=1) for table in tables], axis=1)
+    return mean_task_accuracy(missing_as_nan(codes), predicted, sample_weight=sample_weight)

@@ -1,0 +1,190 @@
+"""The second stage of FusionM4Net: classifiers, one per task, on what the first stage says."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_skin.ensemble._branches import (
+    TaskClassifiers,
+    align_columns,
+    consumes,
+    fit_params,
+    fit_tasks,
+    last_step,
+)
+from sklearn_skin.ensemble._crossfit import make_folds
+
+#: Name -> function that makes the classifier for a seed.
+SECOND_STAGES = {
+    "svm": lambda seed: SVC(C=1.0),
+    "logistic_regression": lambda seed: LogisticRegression(max_iter=1000),
+    "mlp": lambda seed: MLPClassifier(max_iter=500, random_state=seed),
+    "hist_gradient_boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+}
+_CALIBRATION_FOLDS = 5
+_INNER_FOLDS = 3
+
+
+class StageData(NamedTuple):
+    """What the second stage is fitted on: rows that the first stage's networks had not seen."""
+
+    features: np.ndarray
+    codes: np.ndarray
+    sample_weight: np.ndarray | None
+    groups: np.ndarray | None
+    p1: list
+    branch_scores: dict
+
+
+class JointClassifier:
+    """A fitted multi-output classifier whose columns follow `classes`."""
+
+    def __init__(self, estimator, classes):
+        self.estimator = estimator
+        self.classes = classes
+
+    def predict_proba(self, X):
+        """Return a list of T arrays (n, C_t)."""
+        return [
+            align_columns(proba, have, want)
+            for proba, have, want in zip(
+                self.estimator.predict_proba(X), self.estimator.classes_, self.classes
+            )
+        ]
+
+
+def make_second_stage(second_stage, seed):
+    """Return a classifier for None, a name or a classifier."""
+    if second_stage is None or isinstance(second_stage, str):
+        name = second_stage or "svm"
+        if name not in SECOND_STAGES:
+            raise ValueError(
+                f"`second_stage` must be a classifier or one of {sorted(SECOND_STAGES)}; "
+                f"got {name!r}."
+            )
+        return SECOND_STAGES[name](seed)
+    return second_stage
+
+
+def is_joint(classifier):
+    """Whether the classifier is made for all tasks at once."""
+    return not get_tags(last_step(classifier)).target_tags.single_output
+
+
+def needs_calibration(classifier):
+    """Whether the classifier gives scores where probabilities are needed."""
+    return not is_joint(classifier) and not hasattr(classifier, "predict_proba")
+
+
+def warn_of_calibration(classifier):
+    """Say that a user's classifier is wrapped."""
+    warnings.warn(
+        f"{type(last_step(classifier)).__name__} has no predict_proba; the second stage uses "
+        "CalibratedClassifierCV of it, with ensemble=False.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def second_stage_params(classifier, data):
+    """Return what the second stage's fit is given."""
+    if data.sample_weight is None:
+        return {}
+    if _routing_enabled():
+        wanted = consumes(classifier, "sample_weight")
+        return {"sample_weight": data.sample_weight} if wanted else {}
+    return fit_params(classifier, data.sample_weight, None)
+
+
+def fit_second_stage(classifier, data, classes, params, seed, rows=None):
+    """Fit the classifier on rows of `data`, one clone per task or one for all."""
+    rows = np.arange(len(data.codes)) if rows is None else rows
+    codes = data.codes[rows]
+    if is_joint(classifier) and len(classes) > 1:
+        return _fit_joint(classifier, data, classes, params, rows)
+    if not needs_calibration(classifier):
+        own = {name: value[rows] for name, value in params.items()}
+        models = [classifier] * len(classes)
+        return fit_tasks(models, data.features[rows], codes, classes, own)
+    fitted = []
+    for task, labels in enumerate(classes):
+        model, kept = _calibrated(classifier, data, rows, task, seed)
+        own = {name: value[kept] for name, value in params.items()}
+        codes = data.codes[kept][:, [task]]
+        fitted += fit_tasks([model], data.features[kept], codes, [labels], own).estimators
+    return TaskClassifiers(fitted, list(classes))
+
+
+def _fit_joint(classifier, data, classes, params, rows):
+    complete = rows[(data.codes[rows] >= 0).all(axis=1)]
+    if len(complete) == 0:
+        raise ValueError(
+            f"{type(classifier).__name__} is fitted for all tasks at once, and no row has a "
+            "label of every task."
+        )
+    labels = [known[column] for known, column in zip(classes, data.codes[complete].T)]
+    own = {name: value[complete] for name, value in params.items()}
+    fitted = clone(classifier).fit(data.features[complete], np.column_stack(labels), **own)
+    return JointClassifier(fitted, list(classes))
+
+
+def _calibrated(classifier, data, rows, task, seed):
+    """Return the classifier with calibration, and the rows that it can be fitted on.
+
+    The calibration's folds keep groups whole. A class with rows in one fold alone (a single
+    row or group) cannot be calibrated, so its rows are left out.
+    """
+    rows = rows[data.codes[rows, task] >= 0]
+    codes = data.codes[rows, task]
+    groups = rows if data.groups is None else data.groups[rows]
+    spread = {code: len(set(groups[codes == code])) for code in np.unique(codes)}
+    kept = np.isin(codes, [code for code, count in spread.items() if count >= 2])
+    if len(np.unique(codes[kept])) < 2:
+        # One class is left: fit_tasks makes it a constant.
+        return classifier, rows[kept] if kept.any() else rows[codes == codes[0]]
+    rows, codes, groups = rows[kept], codes[kept], groups[kept]
+    n_folds = min(_CALIBRATION_FOLDS, *(count for count in spread.values() if count >= 2))
+    cv = _calibration_folds(n_folds, codes, None if data.groups is None else groups, seed)
+    return CalibratedClassifierCV(classifier, cv=cv, ensemble=False), rows
+
+
+def _calibration_folds(n_folds, codes, groups, seed):
+    X = np.zeros((len(codes), 1))
+    if groups is None:
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(X, codes))
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = [(train, test) for train, test in folds.split(X, codes, groups) if len(test)]
+    several = all(len(np.unique(codes[train])) > 1 for train, _ in folds)
+    if several:
+        return folds
+    return list(StratifiedKFold(2, shuffle=True, random_state=seed).split(X, codes))
+
+
+def cross_fit_second_stage(classifier, data, classes, params, seed, n_jobs):
+    """Return the probabilities of every row by a second stage that has not seen it."""
+    folds = make_folds(_INNER_FOLDS, data.features, data.codes, data.groups, seed)
+    tables = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_predict)(classifier, data, classes, params, seed, train, test)
+        for train, test in folds
+    )
+    p2 = [np.zeros((len(data.codes), len(labels))) for labels in classes]
+    for (_, test), fold in zip(folds, tables):
+        for table, part in zip(p2, fold):
+            table[test] = part
+    return p2
+
+
+def _fit_and_predict(classifier, data, classes, params, seed, train, test):
+    stage = fit_second_stage(classifier, data, classes, params, seed, train)
+    return stage.predict_proba(data.features[test])

@@ -1,0 +1,107 @@
+"""Features of the second stage: the first stage's probabilities beside the metadata."""
+
+import numpy as np
+import pandas as pd
+
+from sklearn_skin.image import ImageDtype
+
+
+class MetadataColumns:
+    """Choose and encode the metadata columns that the second stage sees.
+
+    Parameters
+    ----------
+    columns : "all", None or list of str or int
+        Columns of X; "all" takes those that are no images.
+    excluded : set of str
+        Names that are never metadata: image columns and the group column.
+    """
+
+    def __init__(self, columns, excluded):
+        self.columns = columns
+        self.excluded = excluded
+
+    def fit(self, X):
+        """Choose the columns, and learn to encode texts and gaps where there are any."""
+        self.encoder_ = None
+        if not isinstance(X, pd.DataFrame):
+            self.names_ = _positions(self.columns, X.shape[1])
+            return self
+        self.names_ = self._choose(X)
+        chosen = X[self.names_]
+        numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in chosen.dtypes)
+        if self.names_ and (not numeric or chosen.isna().to_numpy().any()):
+            from sklearn_skin.preprocessing import make_lesion_transformer
+
+            self.encoder_ = make_lesion_transformer(image_columns=[]).fit(chosen)
+        return self
+
+    def transform(self, X):
+        """Return the metadata as floats (n, p)."""
+        if not isinstance(X, pd.DataFrame):
+            return np.asarray(X[:, self.names_], dtype=np.float64)
+        if self.encoder_ is not None:
+            return self.encoder_.transform(X[self.names_]).to_numpy(dtype=np.float64)
+        matrix = X[self.names_].to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.argwhere(~np.isfinite(matrix))
+        if len(bad):
+            row, column = bad[0]
+            raise ValueError(
+                f"Input X contains NaN or infinity: row {X.index[row]!r}, column "
+                f"{self.names_[column]!r}."
+            )
+        return matrix
+
+    def feature_names(self):
+        """Return the names of the encoded metadata."""
+        if self.encoder_ is not None:
+            return list(self.encoder_.get_feature_names_out())
+        return [name if isinstance(name, str) else f"x{name}" for name in self.names_]
+
+    def _choose(self, X):
+        if self.columns is None:
+            return []
+        if not isinstance(self.columns, str):
+            missing = [name for name in self.columns if name not in X.columns]
+            if missing:
+                raise ValueError(
+                    f"`passthrough_features` names columns that X lacks: {missing}; "
+                    f"it has {list(X.columns)}."
+                )
+            return list(self.columns)
+        return [
+            name
+            for name, dtype in X.dtypes.items()
+            if name not in self.excluded and not isinstance(dtype, ImageDtype)
+        ]
+
+
+def named_image_columns(members):
+    """Return the image columns that the members' parameters name, and group columns too."""
+    named = set()
+    for _, member in members:
+        for key, value in member.get_params().items():
+            if key.split("__")[-1] in ("image_columns", "group_column"):
+                named |= {value} if isinstance(value, str) else set(value or ())
+    return named
+
+
+def probability_names(tasks, classes):
+    """Return a name for each probability of P1."""
+    if len(tasks) == 1:
+        return [f"P1_{label}" for label in classes[0]]
+    return [f"P1_{task}_{label}" for task, labels in zip(tasks, classes) for label in labels]
+
+
+def _positions(columns, n_columns):
+    if columns is None:
+        return []
+    if isinstance(columns, str):
+        return list(range(n_columns))
+    wrong = [c for c in columns if not isinstance(c, int | np.integer) or not 0 <= c < n_columns]
+    if wrong:
+        raise ValueError(
+            f"`passthrough_features` must be positions in [0, {n_columns}) for an array X; "
+            f"got {wrong}."
+        )
+    return list(columns)

@@ -1,0 +1,209 @@
+"""Cross-validation of a Pipeline as the objective of an Optuna study."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import _routing_enabled
+
+from sklearn_skin.ensemble._branches import consumes, fit_params
+from sklearn_skin.model_selection._search_space import search_space
+
+
+class StudyObjective:
+    """Score an estimator with a trial's parameters by cross-validation, by group.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A Pipeline or classifier; it stays as it is.
+    X : DataFrame or array-like of n rows
+    y : array-like of shape (n,) or (n, T)
+    space : dict of str to optuna distribution, default=None
+        Parameters and their ranges; None takes ``search_space(estimator)``.
+    cv : int, splitter or iterable, default=5
+        Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
+        otherwise.
+    groups : array-like of shape (n,), default=None
+        Patients or lesions, kept whole by the folds, and by the splits inside the estimator
+        where it makes any.
+    sample_weight : array-like of shape (n,), default=None
+        Weight of each row in fit and score.
+    scoring : str, callable or None, default=None
+        As in cross_val_score, or a name in ``sklearn_skin.metrics.SCORERS``.
+    monitor : str or None, default=None
+        What the study's pruner judges a trial by: a column of the network's history, reported
+        after every epoch, such as "train_loss", or "valid_loss" with early stopping; or
+        "score", the mean score of the folds so far, reported after every fold. With None,
+        nothing is pruned.
+
+    Notes
+    -----
+    Folds are fitted one after the other, so that pruning spares the later ones; run several
+    trials at once with ``run_study(..., n_jobs=)``. The scores of the folds are kept in the
+    trial's user attribute "fold_scores".
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_skin.model_selection import StudyObjective
+    >>> X, y = load_iris(return_X_y=True)
+    >>> objective = StudyObjective(LogisticRegression(max_iter=500), X, y, cv=3)
+    >>> study = optuna.create_study(direction="maximize")
+    >>> study.optimize(objective, n_trials=2)
+    >>> sorted(study.best_params)
+    ['C']
+    """
+
+    def __init__(
+        self,
+        estimator,
+        X,
+        y,
+        space=None,
+        *,
+        cv=5,
+        groups=None,
+        sample_weight=None,
+        scoring=None,
+        monitor=None,
+    ):
+        self.estimator = estimator
+        self.X = X
+        self.y = y
+        self.space = search_space(estimator) if space is None else dict(space)
+        self.cv = cv
+        self.groups = None if groups is None else np.asarray(groups)
+        self.sample_weight = None if sample_weight is None else np.asarray(sample_weight)
+        self.scoring = scoring
+        self.monitor = monitor
+        known = estimator.get_params()
+        unknown = sorted(set(self.space) - set(known))
+        if unknown:
+            raise ValueError(
+                f"`space` has names that are no parameters of the estimator: {unknown}."
+            )
+
+    def __call__(self, trial):
+        """Return the mean score over the folds."""
+        estimator = self._with_params(
+            {name: suggest(trial, name, values) for name, values in self.space.items()}
+        )
+        if self.monitor not in (None, "score"):
+            _add_callback(estimator, trial, self.monitor)
+        scores = []
+        for train, test in self._folds():
+            scores.append(self._score(estimator, train, test))
+            if self.monitor == "score":
+                _report(trial, float(np.mean(scores)), len(scores) - 1)
+        trial.set_user_attr("fold_scores", scores)
+        return float(np.mean(scores))
+
+    def make_best(self, study):
+        """Return a fresh estimator with the best parameters of `study`, fitted on all rows.
+
+        Parameters
+        ----------
+        study : optuna.study.Study
+            A study of this objective.
+
+        Returns
+        -------
+        estimator : estimator
+            Fitted.
+        """
+        estimator = self._with_params(study.best_params)
+        return estimator.fit(self.X, self.y, **self._fit_params(estimator, slice(None)))
+
+    def _with_params(self, params):
+        # Shorter names first: a second stage is chosen before its own parameters are set.
+        estimator = clone(self.estimator)
+        for name in sorted(params, key=lambda name: name.count("__")):
+            estimator.set_params(**{name: params[name]})
+        return estimator
+
+    def _folds(self):
+        strata = _strata(self.y)
+        cv = self.cv
+        if isinstance(cv, int) and self.groups is not None:
+            cv = StratifiedGroupKFold(cv)
+        return check_cv(cv, strata, classifier=True).split(self.X, strata, self.groups)
+
+    def _score(self, estimator, train, test):
+        model = clone(estimator)
+        X, y = _safe_indexing(self.X, train), _safe_indexing(self.y, train)
+        model.fit(X, y, **self._fit_params(model, train))
+        X, y = _safe_indexing(self.X, test), _safe_indexing(self.y, test)
+        weight = {}
+        if self.sample_weight is not None:
+            weight = {"sample_weight": self.sample_weight[test]}
+        return float(self._scorer(model)(model, X, y, **weight))
+
+    def _scorer(self, model):
+        from sklearn_skin.metrics import SCORERS
+
+        if isinstance(self.scoring, str) and self.scoring in SCORERS:
+            return SCORERS[self.scoring]
+        return check_scoring(model, scoring=self.scoring)
+
+    def _fit_params(self, model, rows):
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        groups = None if self.groups is None else self.groups[rows]
+        if not _routing_enabled():
+            return fit_params(model, weight, groups)
+        given = {"sample_weight": weight, "groups": groups}
+        return {k: v for k, v in given.items() if v is not None and consumes(model, k)}
+
+
+def suggest(trial, name, distribution):
+    """Let the trial choose a value of a distribution."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    raise TypeError(
+        f"the range of {name!r} must be an Optuna distribution; got {type(distribution).__name__}."
+    )
+
+
+def _strata(y):
+    """Return the first task's labels, as strings where some are missing."""
+    first = y.iloc[:, 0] if getattr(y, "ndim", 1) == 2 and hasattr(y, "iloc") else np.asarray(y)
+    first = np.asarray(first)
+    first = first[:, 0] if first.ndim == 2 else first
+    return first.astype(str) if first.dtype == object else first
+
+
+def _add_callback(estimator, trial, monitor):
+    """Give every network in `estimator` a callback that reports to the trial."""
+    from sklearn_skin.model_selection._pruning import PruningCallback
+
+    callback = PruningCallback(trial, monitor)
+    names = [n for n in estimator.get_params() if n == "callbacks" or n.endswith("__callbacks")]
+    if not names:
+        raise ValueError(
+            "`monitor` names a column of a network's history, and the estimator has no network; "
+            "pass 'score' or None."
+        )
+    for name in names:
+        others = estimator.get_params()[name] or []
+        estimator.set_params(**{name: [*others, callback]})
+
+
+def _report(trial, value, step):
+    from optuna import TrialPruned
+
+    trial.report(value, step)
+    if trial.should_prune():
+        raise TrialPruned(f"Trial was pruned after {step + 1} folds.")

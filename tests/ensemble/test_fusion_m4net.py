@@ -1,0 +1,311 @@
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ensemble_fakes import TwoBranches, blobs, twins, two_tasks
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_skin.datasets import make_lesions
+from sklearn_skin.ensemble import FusionM4NetClassifier
+from sklearn_skin.preprocessing import make_lesion_transformer
+
+LIST = [("linear", LogisticRegression()), ("tree", DecisionTreeClassifier(max_depth=3))]
+LINEAR = LogisticRegression(max_iter=300)
+
+
+@parametrize_with_checks(
+    [
+        FusionM4NetClassifier(
+            [("linear", LogisticRegression()), ("tree", DecisionTreeClassifier(random_state=0))],
+            LogisticRegression(),
+            cv=3,
+            random_state=0,
+        )
+    ],
+    expected_failed_checks=lambda estimator: estimator._expected_failed_checks,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("cv", [3, "half", StratifiedGroupKFold(3)], ids=str)
+@pytest.mark.parametrize("space", ["proba", "logits"])
+def test_stages_are_what_the_equations_say(cv, space):
+    X, y = two_tasks()
+    model = FusionM4NetClassifier(TwoBranches(), LINEAR, cv=cv, space=space, random_state=0)
+    groups = None if not hasattr(cv, "split") else np.arange(len(X)) // 2
+    stages = model.fit(X, y, groups=groups).predict_stages(X)
+    assert list(stages) == ["clinical", "dermoscopy", "fusion", "P1", "P2", "P3"]
+    w, branch = model.branch_weights_, model.first_stage_.predict_branches(X)
+    for task in range(2):
+        if space == "proba":
+            p1 = sum(w[name] * branch[name][task] for name in w)
+        else:
+            p1 = np.exp(sum(w[name] * np.log(branch[name][task]) for name in w))
+            p1 /= p1.sum(axis=1, keepdims=True)
+        assert_allclose(stages["P1"][task], p1)
+        features = np.hstack([*stages["P1"], X])
+        assert_allclose(stages["P2"][task], model.second_stage_[task].predict_proba(features))
+        final = model.stage_weights_["P1"] * p1 + model.stage_weights_["P2"] * stages["P2"][task]
+        assert_allclose(stages["P3"][task], final)
+        assert_allclose(model.predict_proba(X)[task], final)
+    assert_allclose(sum(model.stage_weights_.values()), 1)
+
+
+def test_one_task_and_a_list_of_classifiers():
+    X, y = blobs()
+    model = FusionM4NetClassifier(LIST, LINEAR, random_state=0).fit(X, y)
+    stages = model.predict_stages(X)
+    assert list(stages) == ["linear", "tree", "P1", "P2", "P3"]
+    assert_array_equal(model.predict(X), model.classes_[stages["P3"].argmax(axis=1)])
+    names = [f"P1_{c}" for c in "ABC"] + ["x0", "x1", "x2", "x3"]
+    assert model.get_feature_names_out().tolist() == names
+
+
+@pytest.mark.parametrize(
+    "second_stage",
+    [
+        "logistic_regression",
+        "svm",
+        None,
+        MLPClassifier(max_iter=30, random_state=0),
+        HistGradientBoostingClassifier(max_iter=5),
+        RandomForestClassifier(10, random_state=0),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ],
+    ids=lambda s: s if isinstance(s, str) else type(s).__name__,
+)
+def test_any_classifier_is_a_second_stage(second_stage):
+    X, y = two_tasks(80)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Stochastic Optimizer")
+        model = FusionM4NetClassifier(TwoBranches(), second_stage, cv=2, random_state=0).fit(X, y)
+    for table in model.predict_stages(X)["P2"]:
+        assert_allclose(table.sum(axis=1), 1)
+    assert len(model.second_stage_) == 2
+
+
+@pytest.mark.parametrize("classifier", [SVC(), LinearSVC(), make_pipeline(LinearSVC())])
+def test_scores_are_calibrated_and_it_says_so(classifier):
+    X, y = blobs(60)
+    with pytest.warns(UserWarning, match="CalibratedClassifierCV"):
+        model = FusionM4NetClassifier(LIST, classifier, random_state=0).fit(X, y)
+    assert not model.second_stage_[0].ensemble
+    assert_allclose(model.predict_stages(X)["P2"].sum(axis=1), 1)
+
+
+def test_calibration_survives_rare_classes():
+    X, y = blobs(60)
+    y[:1] = "D"
+    y[1:3] = "E"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        model = FusionM4NetClassifier(LIST, None, cv=2, random_state=0).fit(X, y)
+    assert model.predict_proba(X).shape == (60, 5)
+
+
+def test_a_multi_output_classifier_is_used_as_it_is():
+    X, y = two_tasks()
+    joint = MultiOutputClassifier(LogisticRegression())
+    model = FusionM4NetClassifier(TwoBranches(), joint, cv=2, random_state=0).fit(X, y)
+    assert isinstance(model.second_stage_, MultiOutputClassifier)
+    assert [p.shape[1] for p in model.predict_proba(X)] == [3, 2]
+
+
+def test_the_second_stage_swaps_without_training_the_first(tmp_path):
+    X, y = two_tasks()
+    log = tmp_path / "fits"
+    model = FusionM4NetClassifier(TwoBranches(log=log), LINEAR, cv=3, random_state=0).fit(X, y)
+    assert count(log) == 4
+    fresh = FusionM4NetClassifier(TwoBranches(), "svm", cv=3, random_state=0).fit(X, y)
+    model.refit_second_stage("svm")
+    assert count(log) == 4
+    for ours, theirs in zip(model.predict_proba(X), fresh.predict_proba(X)):
+        assert_allclose(ours, theirs)
+    assert model.get_params()["second_stage"] == "svm"
+
+
+def test_a_search_over_second_stages_trains_each_network_once_per_fold(tmp_path):
+    X, y = blobs()
+    table = pd.DataFrame(X, columns=list("abcd")).assign(site=np.where(y == "A", "arm", "leg"))
+    log = tmp_path / "fits"
+    model = FusionM4NetClassifier(
+        TwoBranches(log=log), cv=3, memory=str(tmp_path / "memory"), random_state=0
+    )
+    stages = [SVC(), LINEAR, MLPClassifier(max_iter=20), HistGradientBoostingClassifier()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = GridSearchCV(
+            model, {"second_stage": stages}, cv=2, refit=False, error_score="raise"
+        ).fit(table, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    # Two outer folds, and in each of them three inner ones and the whole.
+    assert count(log) == 2 * 4
+
+
+def count(log):
+    return len(Path(log).read_text().splitlines())
+
+
+def test_nested_parameters():
+    model = FusionM4NetClassifier(make_pipeline(TwoBranches()), SVC())
+    model.set_params(second_stage__C=3.0, first_stage__twobranches__weight=0.2)
+    assert model.second_stage.C == 3.0
+    assert model.first_stage[-1].weight == 0.2
+    listed = FusionM4NetClassifier(clone_list(), SVC()).set_params(first_stage__linear__C=2.0)
+    assert listed.get_params()["first_stage__linear__C"] == 2.0
+    assert clone(listed).get_params()["first_stage__linear__C"] == 2.0
+    listed.set_params(first_stage__tree=GaussianNB())
+    assert isinstance(dict(listed.first_stage)["tree"], GaussianNB)
+    with pytest.raises(ValueError, match="no classifier 'forest'"):
+        listed.set_params(first_stage__forest__C=1)
+
+
+def clone_list():
+    return [(name, clone(member)) for name, member in LIST]
+
+
+def test_prefit_networks_stay_as_they_are():
+    X, y = two_tasks()
+    net = TwoBranches().fit(X[:60], y[:60])
+    model = FusionM4NetClassifier(net, LINEAR, cv="prefit", random_state=0).fit(X[60:], y[60:])
+    assert model.first_stage_ is net
+    assert [p.shape[1] for p in model.predict_proba(X)] == [3, 2]
+
+
+def test_a_first_stage_in_a_pipeline_and_raw_metadata():
+    lesions = make_lesions(60, image_size=16, images_per_lesion=2, random_state=0)
+    first = make_pipeline(make_lesion_transformer(), TwoBranches())
+    model = FusionM4NetClassifier(first, LINEAR, cv=2, random_state=0)
+    model.fit(lesions.data, lesions.target, groups=lesions.groups)
+    names = model.get_feature_names_out().tolist()
+    assert names[:4] == ["P1_A", "P1_B", "P1_C", "age"]
+    assert "sex_female" in names and "image" not in names
+    shuffled = lesions.data[list(lesions.data.columns[::-1])]
+    assert_allclose(model.predict_proba(shuffled), model.predict_proba(lesions.data))
+    with pytest.raises(ValueError, match="X lacks the columns \\['age'\\]"):
+        model.predict(lesions.data.drop(columns="age"))
+
+
+def test_group_column_and_groups_are_the_same_and_never_features():
+    X, y, groups = twins()
+    table = pd.DataFrame(X, columns=list("abcdef")).assign(lesion=groups)
+    first = [("nearest", KNeighborsClassifier(1))]
+    by_column = FusionM4NetClassifier(first, LINEAR, group_column="lesion", random_state=0)
+    by_column.fit(table, y)
+    given = FusionM4NetClassifier(first, LINEAR, random_state=0)
+    given.fit(table.drop(columns="lesion"), y, groups=groups)
+    new = table.drop(columns="lesion")
+    assert_allclose(by_column.predict_proba(new), given.predict_proba(new))
+    assert "lesion" not in by_column.get_feature_names_out()
+
+
+def test_passthrough_features():
+    X, y = blobs()
+    model = FusionM4NetClassifier(LIST, LINEAR, passthrough_features=[2], random_state=0)
+    assert model.fit(X, y).get_feature_names_out().tolist()[3:] == ["x2"]
+    model.set_params(passthrough_features=None).fit(X, y)
+    assert model.second_stage_[0].n_features_in_ == 3
+    with pytest.raises(ValueError, match="`passthrough_features` must be positions"):
+        model.set_params(passthrough_features=["age"]).fit(X, y)
+
+
+def test_metadata_routing():
+    X, y = blobs()
+    groups, weight = np.arange(len(y)) // 2, np.ones(len(y))
+    with config_context(enable_metadata_routing=True):
+        net = TwoBranches().set_fit_request(sample_weight=True, groups=True)
+        second = LogisticRegression().set_fit_request(sample_weight=True)
+        model = FusionM4NetClassifier(net, second, cv=2, random_state=0)
+        model.set_fit_request(groups=True, sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        model.fit(X, y, sample_weight=weight, groups=groups)
+        assert_array_equal(model.first_stage_.groups_, groups)
+        scores = cross_val_score(
+            model,
+            X,
+            y,
+            cv=StratifiedGroupKFold(2),
+            params={"groups": groups, "sample_weight": weight},
+            error_score="raise",
+        )
+    assert len(scores) == 2
+
+
+def test_sample_weights_reach_both_stages():
+    X, y = blobs()
+    kept = np.arange(len(y)) % 2 == 0
+    # Of the rows with weight 0 the labels are wrong; they must not matter.
+    y = np.where(kept, y, "A")
+    model = FusionM4NetClassifier(TwoBranches(), LINEAR, cv=3, random_state=0)
+    weighted = clone(model).fit(X, y, sample_weight=kept.astype(float))
+    whole = clone(model).fit(X, y)
+    assert weighted.score(X[kept], y[kept]) > whole.score(X[kept], y[kept])
+
+
+def fused(seed, grouped):
+    """Return P3's accuracy on the cross-fitted rows and on new rows, for noise labels."""
+    X, y, groups = twins(80, seed)
+    train = groups < 50
+    first = [("nearest", KNeighborsClassifier(1)), ("bayes", GaussianNB())]
+    model = FusionM4NetClassifier(first, KNeighborsClassifier(1), cv=5, random_state=seed)
+    model.fit(X[train], y[train], groups=groups[train] if grouped else None)
+    return model.stage_scores_["P2"], model.score(X[~train], y[~train])
+
+
+def test_noise_labels_gain_nothing_unless_it_leaks():
+    seeds = range(20)
+    second, third = np.transpose([fused(seed, True) for seed in seeds])
+    standard_error = third.std(ddof=1) / np.sqrt(20)
+    assert abs(third.mean() - 0.5) < max(3 * standard_error, 0.03)
+    assert abs(second.mean() - 0.5) < 0.06
+    # Twins on both sides of the folds: the second stage seems to know the labels.
+    leaky = np.array([fused(seed, False)[0] for seed in seeds])
+    assert leaky.mean() > 0.75
+
+
+def test_processes_give_the_same_as_none():
+    X, y = two_tasks()
+    model = FusionM4NetClassifier(TwoBranches(), LINEAR, cv="half", random_state=0)
+    alone = clone(model).fit(X, y).predict_proba(X)
+    shared = clone(model).set_params(n_jobs=2).fit(X, y).predict_proba(X)
+    for one, other in zip(alone, shared):
+        assert_allclose(one, other)
+
+
+def test_html_shows_both_stages():
+    html = FusionM4NetClassifier(LIST, SVC())._repr_html_()
+    assert all(name in html for name in ("linear", "tree", "second_stage", "SVC"))
+    assert "FusionNetClassifier" in FusionM4NetClassifier()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"second_stage": "forest"}, "second_stage"),
+        ({"first_stage": []}, "`first_stage` must be"),
+        ({"first_stage": [("a__b", GaussianNB())]}, "without '__'"),
+        ({"cv": "thirds"}, "Expected `cv` as"),
+        ({"first_stage": [("P1", GaussianNB())]}, "must not be named"),
+    ],
+)
+def test_wrong_parameters_are_named(settings, message):
+    X, y = blobs()
+    with pytest.raises(ValueError, match=message):
+        FusionM4NetClassifier(**{"first_stage": LIST, "second_stage": LINEAR} | settings).fit(X, y)

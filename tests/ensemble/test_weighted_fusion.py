@@ -1,0 +1,194 @@
+import numpy as np
+import pytest
+from ensemble_fakes import TwoBranches, blobs, twins, two_tasks
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_skin.ensemble import WeightedFusionClassifier, search_simplex_weights
+
+MEMBERS = [
+    ("linear", LogisticRegression()),
+    ("bayes", GaussianNB()),
+    ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+]
+
+
+@parametrize_with_checks(
+    [WeightedFusionClassifier(MEMBERS[::2], cv=3, random_state=0)],
+    expected_failed_checks=lambda estimator: estimator._expected_failed_checks,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_equal_weights_are_soft_voting():
+    X, y = blobs()
+    ours = WeightedFusionClassifier(MEMBERS, weights=None).fit(X, y)
+    voting = VotingClassifier(MEMBERS, voting="soft").fit(X, y)
+    assert_allclose(ours.predict_proba(X), voting.predict_proba(X))
+    assert_array_equal(ours.predict(X), voting.predict(X))
+
+
+def test_given_weights_are_normalised():
+    X, y = blobs()
+    ours = WeightedFusionClassifier(MEMBERS, weights=[2, 1, 1]).fit(X, y)
+    voting = VotingClassifier(MEMBERS, voting="soft", weights=[2, 1, 1]).fit(X, y)
+    assert_allclose(ours.predict_proba(X), voting.predict_proba(X))
+
+
+def test_weights_are_those_of_the_search_on_held_out_predictions():
+    X, y = blobs()
+    groups = np.arange(len(y)) // 2
+    folds = list(StratifiedGroupKFold(4).split(X, y, groups))
+    ours = WeightedFusionClassifier(MEMBERS, cv=folds).fit(X, y)
+    held_out = [
+        cross_val_predict(member, X, y, cv=folds, method="predict_proba") for _, member in MEMBERS
+    ]
+    weights, score = search_simplex_weights(held_out, y)
+    assert_allclose(ours.weights_, weights, atol=1e-6)
+    assert_allclose(ours.search_score_, score)
+
+
+def test_a_member_that_guesses_gets_less_weight():
+    X, y = blobs()
+    noise = DummyClassifier(strategy="stratified", random_state=0)
+    members = [("good", LogisticRegression()), ("useless", noise)]
+    fusion = WeightedFusionClassifier(members, random_state=0).fit(X, y)
+    assert fusion.weights_[0] > fusion.weights_[1]
+    assert_allclose(fusion.weights_.sum(), 1)
+
+
+def test_prefit_members_are_used_as_they_are():
+    X, y = blobs()
+    fitted = [(name, clone(member).fit(X[:60], y[:60])) for name, member in MEMBERS]
+    fusion = WeightedFusionClassifier(fitted, cv="prefit").fit(X[60:], y[60:])
+    assert fusion.estimators_[0] is fitted[0][1]
+    expected = search_simplex_weights([m.predict_proba(X[60:]) for _, m in fitted], y[60:])[0]
+    assert_allclose(fusion.weights_, expected, atol=1e-6)
+
+
+def test_rows_held_out_once():
+    X, y = blobs()
+    cv = GroupShuffleSplit(1, test_size=0.3, random_state=0)
+    fusion = WeightedFusionClassifier(MEMBERS, cv=cv)
+    fusion.fit(X, y, groups=np.arange(len(y)) // 3)
+    assert fusion.predict_proba(X).shape == (120, 3)
+
+
+def test_several_tasks_with_missing_labels():
+    X, y = two_tasks()
+    members = [("branches", TwoBranches()), *MEMBERS[:2]]
+    fusion = WeightedFusionClassifier(members, random_state=0).fit(X, y)
+    proba = fusion.predict_proba(X)
+    assert [p.shape for p in proba] == [(120, 3), (120, 2)]
+    for table in proba:
+        assert_allclose(table.sum(axis=1), 1)
+    assert fusion.predict(X).shape == (120, 2)
+    assert fusion.score(X, y) > 0.6
+    branches = fusion.predict_branches(X)
+    assert list(branches) == ["branches", "linear", "bayes", "fusion"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"cv": "prefit"}, {"weights": None}, {"cv": KFold(3)}], ids=str
+)
+def test_groups_that_split_nothing_are_an_error(settings):
+    X, y = blobs()
+    members = [(name, clone(member).fit(X, y)) for name, member in MEMBERS]
+    with pytest.raises(ValueError, match="`groups` were given"):
+        WeightedFusionClassifier(members, **settings).fit(X, y, groups=np.arange(len(y)))
+
+
+def test_groups_keep_twins_together():
+    X, y, groups = twins()
+    members = [("nearest", KNeighborsClassifier(1)), ("tree", DecisionTreeClassifier())]
+    with_groups = WeightedFusionClassifier(members, random_state=0).fit(X, y, groups=groups)
+    without = WeightedFusionClassifier(members, random_state=0).fit(X, y)
+    assert without.search_score_ > 0.85
+    assert with_groups.search_score_ < 0.7
+
+
+def test_dropped_members_and_nested_parameters():
+    X, y = blobs()
+    fusion = WeightedFusionClassifier(MEMBERS, random_state=0)
+    fusion.set_params(tree="drop", linear__C=0.1).fit(X, y)
+    assert len(fusion.estimators_) == len(fusion.weights_) == 2
+    assert fusion.named_estimators_["tree"] == "drop"
+    search = GridSearchCV(fusion, {"linear__C": [0.1, 1.0]}, cv=2, error_score="raise").fit(X, y)
+    assert search.best_params_["linear__C"] in (0.1, 1.0)
+
+
+def test_logits_put_a_member_aside_that_excludes_the_class():
+    X, y = blobs()
+    fusion = WeightedFusionClassifier(MEMBERS, space="logits", random_state=0).fit(X, y)
+    assert_allclose(fusion.predict_proba(X).sum(axis=1), 1)
+
+
+def test_weight_zero_is_a_row_left_out():
+    X, y = blobs(90)
+    kept = np.arange(90) % 3 > 0
+    folds = [(np.arange(45), np.arange(45, 90)), (np.arange(45, 90), np.arange(45))]
+    position = np.cumsum(kept) - 1
+    left = [tuple(position[rows[kept[rows]]] for rows in fold) for fold in folds]
+    weighted = WeightedFusionClassifier(MEMBERS[:2], cv=folds)
+    weighted.fit(X, y, sample_weight=kept.astype(float))
+    fewer = WeightedFusionClassifier(MEMBERS[:2], cv=left).fit(X[kept], y[kept])
+    assert_allclose(weighted.weights_, fewer.weights_, atol=0.02)
+    assert_allclose(weighted.predict_proba(X), fewer.predict_proba(X), atol=0.02)
+
+
+def test_weights_need_members_that_take_them():
+    X, y = blobs()
+    members = [("nearest", KNeighborsClassifier())]
+    with pytest.raises(ValueError, match="KNeighborsClassifier does not support it"):
+        WeightedFusionClassifier(members).fit(X, y, sample_weight=np.ones(len(y)))
+
+
+def test_metadata_routing():
+    X, y = blobs()
+    groups, weight = np.arange(len(y)) // 2, np.ones(len(y))
+    with config_context(enable_metadata_routing=True):
+        member = TwoBranches().set_fit_request(sample_weight=True, groups=True)
+        bayes = GaussianNB().set_fit_request(sample_weight=False)
+        fusion = WeightedFusionClassifier([("a", member), ("b", bayes)], random_state=0)
+        fusion.fit(X, y, sample_weight=weight, groups=groups)
+        assert_array_equal(fusion.estimators_[0].groups_, groups)
+        fusion.set_fit_request(groups=True, sample_weight=True)
+        fusion.set_score_request(sample_weight=True)
+        scores = cross_val_score(
+            fusion,
+            X,
+            y,
+            cv=StratifiedGroupKFold(2),
+            params={"groups": groups, "sample_weight": weight},
+            error_score="raise",
+        )
+    assert len(scores) == 2
+
+
+def test_processes_give_the_same_as_none():
+    X, y = blobs()
+    alone = WeightedFusionClassifier(MEMBERS, cv=2, random_state=0).fit(X, y)
+    shared = WeightedFusionClassifier(MEMBERS, cv=2, random_state=0, n_jobs=2).fit(X, y)
+    assert_allclose(alone.predict_proba(X), shared.predict_proba(X))
+
+
+def test_html_shows_every_member():
+    html = WeightedFusionClassifier(MEMBERS)._repr_html_()
+    assert all(name in html for name in ("linear", "bayes", "tree"))

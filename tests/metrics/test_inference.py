@@ -1,0 +1,256 @@
+"""Scorers, bootstrap intervals and the comparison of models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import friedmanchisquare, wilcoxon
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
+
+from sklearn_skin.metrics import (
+    SCORERS,
+    bootstrap_interval,
+    compare_models,
+    mean_task_accuracy,
+    mean_task_auc,
+    mean_task_auc_scorer,
+)
+from sklearn_skin.metrics._comparison import _holm
+
+TASK_SCORERS = {name: scorer for name, scorer in SCORERS.items() if "task" in name}
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = np.column_stack([X[:, 0] > 0, np.digitize(X[:, 1], [-0.5, 0.5])]).astype(int)
+    return X, y
+
+
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_scorers_serve_cross_validation_of_one_task(data, name):
+    X, y = data
+    names = np.array(["nevus", "melanoma", "bcc"])[y[:, 1]]
+    scores = cross_val_score(
+        LogisticRegression(), X, names, scoring=SCORERS[name], cv=3, error_score="raise"
+    )
+    assert (scores > 0.6).all()
+
+
+@pytest.mark.parametrize("name", sorted(TASK_SCORERS))
+def test_scorers_serve_several_tasks_with_uneven_classes(data, name):
+    X, y = data
+    forest = RandomForestClassifier(10, random_state=0)
+    scores = cross_val_score(forest, X, y, scoring=SCORERS[name], cv=3, error_score="raise")
+    assert (scores > 0.6).all()
+
+
+def test_scorers_work_together_in_a_grid_search(data):
+    X, y = data
+    search = GridSearchCV(
+        RandomForestClassifier(5, random_state=0),
+        {"max_depth": [1, 4]},
+        scoring=TASK_SCORERS,
+        refit="mean_task_auc",
+        cv=KFold(2),
+        error_score="raise",
+    ).fit(X, y)
+    assert search.best_params_ == {"max_depth": 4}
+    results = cross_validate(
+        search.best_estimator_, X, y, scoring=TASK_SCORERS, cv=3, error_score="raise"
+    )
+    assert set(results) >= {f"test_{name}" for name in TASK_SCORERS}
+
+
+def test_the_auc_scorer_is_the_metric_with_the_estimators_classes(data):
+    X, y = data
+    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+    expected = mean_task_auc(y, forest.predict_proba(X), classes=forest.classes_)
+    assert mean_task_auc_scorer(forest, X, y) == expected
+    binary = LogisticRegression().fit(X, y[:, 0])
+    expected = mean_task_auc(y[:, 0], binary.predict_proba(X))
+    assert mean_task_auc_scorer(binary, X, y[:, 0]) == expected
+
+
+def test_scorers_leave_out_missing_labels(data):
+    X, y = data
+    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+    holes = y.astype(float)
+    holes[::2, 0] = np.nan
+    expected = mean_task_accuracy(holes, forest.predict(X))
+    assert TASK_SCORERS["mean_task_accuracy"](forest, X, holes) == expected
+
+
+def test_interval_of_accuracy_is_near_the_binomial_one():
+    rng = np.random.default_rng(0)
+    y = np.zeros(400)
+    pred = (rng.random(400) < 0.25).astype(float)
+    result = bootstrap_interval(accuracy_score, y, pred, random_state=0)
+    share = result.estimate
+    half = 1.96 * np.sqrt(share * (1 - share) / 400)
+    assert_allclose([result.low, result.high], [share - half, share + half], atol=0.01)
+    wider = bootstrap_interval(accuracy_score, y, pred, confidence_level=0.99, random_state=0)
+    assert wider.low < result.low < result.high < wider.high
+
+
+def test_whole_groups_are_drawn():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 5)
+    right = np.repeat(rng.random(30) < 0.7, 5)
+    sizes = []
+
+    def metric(y, pred):
+        counts = np.unique(y, return_counts=True)[1]
+        sizes.append(set((counts % 5).tolist()))
+        return np.mean(pred)
+
+    grouped = bootstrap_interval(metric, groups, right, groups=groups, random_state=0)
+    assert all(remainder == {0} for remainder in sizes)
+    single = bootstrap_interval(lambda y, p: np.mean(p), groups, right, random_state=0)
+    ratio = (grouped.high - grouped.low) / (single.high - single.low)
+    assert 1.8 < ratio < 2.7  # sqrt(5): five copies of a row hold one row's information
+
+
+def test_groups_of_one_row_are_no_groups():
+    y, pred = np.arange(40) % 2, np.arange(40) % 3 > 0
+    plain = bootstrap_interval(accuracy_score, y, pred, random_state=1, n_resamples=50)
+    names = [f"patient {i}" for i in range(40)]
+    grouped = bootstrap_interval(
+        accuracy_score, y, pred, groups=names, random_state=1, n_resamples=50
+    )
+    assert_allclose(plain.distribution, grouped.distribution)
+
+
+def test_interval_of_probabilities_of_several_tasks(data):
+    X, y = data
+    forest = RandomForestClassifier(5, random_state=0).fit(X[:60], y[:60])
+    frame = pd.DataFrame(y[60:], columns=["a", "b"])
+    result = bootstrap_interval(
+        mean_task_auc, frame, forest.predict_proba(X[60:]), n_resamples=50, random_state=0
+    )
+    assert result.low <= result.estimate <= result.high
+    assert_allclose(result.estimate, mean_task_auc(y[60:], forest.predict_proba(X[60:])))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groups": [1, 1, 1, 1]}, "at least two groups"),
+        ({"groups": [1, None, 2, 2]}, "1 are missing"),
+        ({"groups": [1, 2]}, "inconsistent numbers of samples"),
+        ({"n_resamples": 0}, "`n_resamples` must be an int"),
+        ({"confidence_level": 95}, r"`confidence_level` must lie in \(0, 1\)"),
+        ({"metric": lambda y, p: np.nan}, "defined for only 0 of"),
+    ],
+)
+def test_bootstrap_errors(change, message):
+    arguments = {"metric": accuracy_score, "y": [0, 1, 0, 1], "pred": [0, 1, 1, 1]} | change
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(**arguments)
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=12)
+    return pd.DataFrame(
+        {
+            "image": base + rng.normal(scale=0.3, size=12),
+            "fusion": base + 1 + rng.normal(scale=0.3, size=12),
+            "metadata": base + rng.normal(scale=0.3, size=12),
+        }
+    )
+
+
+def test_comparison_holds_scipys_tests(scores):
+    result = compare_models(scores)
+    friedman = friedmanchisquare(*scores.to_numpy().T)
+    assert_allclose(result.friedman_p_value, friedman.pvalue)
+    assert_allclose(result.friedman_statistic, friedman.statistic)
+    for pair in result.pairs.itertuples():
+        test = wilcoxon(scores[pair.model_a], scores[pair.model_b])
+        assert_allclose(pair.p_value, test.pvalue)
+        assert_allclose(pair.statistic, test.statistic)
+        assert_allclose(pair.difference, (scores[pair.model_a] - scores[pair.model_b]).mean())
+        assert_allclose(result.p_matrix.loc[pair.model_b, pair.model_a], pair.p_holm)
+    assert result.summary.index[0] == "fusion"
+    assert_allclose(result.summary["rank"].sum(), 6)
+    significant = result.pairs.set_index(["model_a", "model_b"])["significant"]
+    assert significant.to_dict() == {
+        ("image", "fusion"): True,
+        ("image", "metadata"): False,
+        ("fusion", "metadata"): True,
+    }
+
+
+def test_a_dict_is_a_frame_and_losses_turn_the_ranks(scores):
+    frame, mapping = compare_models(scores), compare_models(scores.to_dict("list"))
+    pd.testing.assert_frame_equal(frame.pairs, mapping.pairs)
+    turned = compare_models(-scores, greater_is_better=False)
+    pd.testing.assert_series_equal(frame.summary["rank"], turned.summary["rank"])
+
+
+def test_holm_on_a_worked_example():
+    assert_allclose(_holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    assert_allclose(_holm(np.array([0.6, 0.9])), [1, 1])
+
+
+@pytest.mark.parametrize(("n_models", "quantile"), [(2, 1.960), (3, 2.343), (5, 2.728)])
+def test_nemenyi_uses_the_published_quantiles(n_models, quantile):
+    rng = np.random.default_rng(0)
+    result = compare_models({f"m{i}": rng.random(10) for i in range(n_models)})
+    expected = quantile * np.sqrt(n_models * (n_models + 1) / (6 * 10))
+    assert_allclose(result.critical_difference, expected, rtol=1e-3)
+
+
+def test_groups_join_models_within_the_critical_difference():
+    rng = np.random.default_rng(0)
+    table = {f"m{i}": rng.normal(3 * (i // 2), 0.1, size=40) for i in range(4)}
+    groups = compare_models(table).groups
+    assert sorted(sorted(group) for group in groups) == [["m0", "m1"], ["m2", "m3"]]
+
+
+def test_two_models_and_equal_models():
+    result = compare_models({"a": np.arange(8) / 8, "b": np.arange(8) / 8})
+    assert np.isnan(result.friedman_p_value)
+    assert result.pairs["p_value"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"a": [1, 2, 3, 4, 5], "b": [1, 2, 3, 4, 6]}, "5 folds; with fewer than 6"),
+        ({"a": range(8)}, "at least two models"),
+        ({"a": range(8), "b": range(7)}, "as many folds for every model"),
+        ({"a": range(8), "b": [np.nan] * 8}, r"the models \['b'\] have NaN"),
+    ],
+)
+def test_comparison_errors(scores, message):
+    with pytest.raises(ValueError, match=message):
+        compare_models(scores)
+
+
+def test_the_posthocs_package_agrees(scores):
+    posthocs = pytest.importorskip("scikit_posthocs")
+    expected = posthocs.posthoc_nemenyi_friedman(scores)
+    result = compare_models(scores)
+    together = {
+        frozenset(pair)
+        for group in result.groups
+        for pair in [(a, b) for a in group for b in group if a != b]
+    }
+    for a in scores:
+        for b in scores:
+            if a != b:
+                assert (expected.loc[a, b] > 0.05) == (frozenset([a, b]) in together)
+
+
+def test_a_constant_model_is_scored_at_chance(data):
+    X, y = data
+    scores = cross_val_score(DummyClassifier(), X, y[:, 0], scoring=SCORERS["mean_task_auc"], cv=3)
+    assert_allclose(scores, 0.5)

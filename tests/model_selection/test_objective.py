@@ -1,0 +1,165 @@
+import warnings
+
+import numpy as np
+import optuna
+import pytest
+from numpy.testing import assert_allclose
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_skin.model_selection import PruningCallback, StudyObjective, make_study, run_study
+from sklearn_skin.neural_network import MetadataClassifier
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+X, Y = make_classification(120, 6, flip_y=0.2, random_state=0)
+GROUPS = np.arange(120) // 4
+WEIGHT = np.random.default_rng(0).uniform(0.1, 5, size=120)
+SPACE = {"logisticregression__C": FloatDistribution(1e-3, 10, log=True)}
+PIPE = make_pipeline(StandardScaler(), LogisticRegression())
+TINY = MetadataClassifier(hidden=(4,), max_epochs=4, random_state=0, device="cpu")
+
+
+def fixed(**params):
+    return optuna.trial.FixedTrial(params)
+
+
+def test_the_value_is_that_of_cross_val_score():
+    objective = StudyObjective(PIPE, X, Y, SPACE, cv=4, groups=GROUPS, scoring="roc_auc")
+    value = objective(fixed(logisticregression__C=0.3))
+    expected = cross_val_score(
+        clone(PIPE).set_params(logisticregression__C=0.3),
+        X,
+        Y,
+        groups=GROUPS,
+        cv=StratifiedGroupKFold(4),
+        scoring="roc_auc",
+    )
+    assert_allclose(value, expected.mean())
+    assert PIPE.get_params()["logisticregression__C"] == 1.0
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_sample_weights_reach_fit_and_score(routing):
+    with config_context(enable_metadata_routing=True):
+        linear = LogisticRegression().set_fit_request(sample_weight=True)
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), linear)
+        model.set_params(logisticregression__C=0.3)
+        linear.set_score_request(sample_weight=True)
+        expected = cross_validate(
+            model,
+            X,
+            Y,
+            cv=StratifiedGroupKFold(4),
+            params={"sample_weight": WEIGHT, "groups": GROUPS},
+            error_score="raise",
+        )["test_score"].mean()
+    with config_context(enable_metadata_routing=routing):
+        objective = StudyObjective(
+            model if routing else PIPE,
+            X,
+            Y,
+            SPACE,
+            cv=4,
+            groups=GROUPS,
+            sample_weight=WEIGHT,
+        )
+        assert_allclose(objective(fixed(logisticregression__C=0.3)), expected)
+
+
+def test_several_tasks_and_the_package_s_scorers():
+    y = np.column_stack([Y, X[:, 0] > 0]).astype(object)
+    y[::9, 1] = None
+    space = {"lr": FloatDistribution(1e-3, 1e-2)}
+    objective = StudyObjective(TINY, X, y, space, cv=2, scoring="mean_task_balanced_accuracy")
+    assert 0 <= objective(fixed(lr=0.01)) <= 1
+
+
+def test_a_choice_comes_before_its_parameters():
+    space = {
+        "logisticregression__C": FloatDistribution(0.1, 1),
+        "logisticregression": CategoricalDistribution([None]),
+    }
+    with pytest.raises(ValueError, match="no parameters"):
+        StudyObjective(PIPE, X, Y, {"forest__depth": FloatDistribution(0, 1)})
+    assert list(StudyObjective(PIPE, X, Y, space).space) == list(space)
+
+
+def test_epochs_report_the_running_mean_over_folds():
+    study = optuna.create_study()
+    trial = study.ask()
+    net = clone(TINY).set_params(callbacks=[PruningCallback(trial, "train_loss")])
+    curves = []
+    for train, _ in StratifiedGroupKFold(2).split(X, Y, GROUPS):
+        fitted = clone(net).fit(X[train], Y[train])
+        curves.append([row["train_loss"] for row in fitted.history_])
+    values = study.trials[0].intermediate_values
+    assert sorted(values) == list(range(8))
+    assert_allclose([values[i] for i in range(4)], curves[0])
+    assert_allclose([values[i] for i in range(4, 8)], np.mean(curves, axis=0))
+
+
+def test_the_sign_follows_the_study():
+    study = optuna.create_study(direction="maximize")
+    trial = study.ask()
+    clone(TINY).set_params(callbacks=[PruningCallback(trial, "train_loss")]).fit(X, Y)
+    assert max(study.trials[0].intermediate_values.values()) < 0
+
+
+class PruneFrom(optuna.pruners.BasePruner):
+    def __init__(self, step):
+        self.step = step
+
+    def prune(self, study, trial):
+        return trial.last_step is not None and trial.last_step >= self.step
+
+
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_trial_is_pruned_between_epochs_of_any_fold(step):
+    study = make_study("a", ":memory:", pruner=PruneFrom(step))
+    space = {"lr": FloatDistribution(1e-3, 1e-2)}
+    objective = StudyObjective(TINY, X, Y, space, cv=3, monitor="train_loss")
+    run_study(study, objective, 1)
+    assert study.trials[0].state == optuna.trial.TrialState.PRUNED
+    assert study.trials[0].last_step == step
+
+
+def test_folds_can_be_pruned_by_their_score():
+    study = make_study("a", ":memory:", pruner=PruneFrom(1))
+    run_study(study, StudyObjective(PIPE, X, Y, SPACE, cv=3, monitor="score"), 1)
+    assert sorted(study.trials[0].intermediate_values) == [0, 1]
+
+
+def test_monitors_that_are_not_there():
+    trial = optuna.create_study().ask()
+    net = clone(TINY).set_params(callbacks=[PruningCallback(trial, "valid_loss")])
+    with pytest.raises(ValueError, match="`monitor` 'valid_loss' is not in the history"):
+        net.fit(X, Y)
+    with pytest.raises(ValueError, match="no network"):
+        StudyObjective(PIPE, X, Y, SPACE, monitor="train_loss")(fixed(logisticregression__C=1.0))
+
+
+def test_optuna_search_cv_agrees_with_plain_cross_validation():
+    search_cv = pytest.importorskip("optuna_integration").OptunaSearchCV
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = search_cv(
+            PIPE, SPACE, cv=StratifiedGroupKFold(4), n_trials=3, random_state=0, error_score="raise"
+        )
+        search.fit(X, Y, groups=GROUPS, logisticregression__sample_weight=WEIGHT)
+    best = clone(PIPE).set_params(**search.best_params_)
+    folds = StratifiedGroupKFold(4).split(X, Y, GROUPS)
+    expected = [
+        clone(best)
+        .fit(X[train], Y[train], logisticregression__sample_weight=WEIGHT[train])
+        .score(X[test], Y[test])
+        for train, test in folds
+    ]
+    assert_allclose(search.best_score_, np.mean(expected))
+    refitted = best.fit(X, Y, logisticregression__sample_weight=WEIGHT)
+    assert_allclose(search.best_estimator_.predict_proba(X), refitted.predict_proba(X))

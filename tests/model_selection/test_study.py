@@ -1,0 +1,119 @@
+import runpy
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_skin.model_selection import StudyObjective, make_study, run_study
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def parabola(trial):
+    return -(trial.suggest_float("x", -1, 1) ** 2)
+
+
+class Slow:
+    def __call__(self, trial):
+        time.sleep(0.02)
+        return trial.suggest_float("x", 0, 1)
+
+
+def states(study):
+    return [trial.state for trial in study.trials]
+
+
+def test_a_study_goes_on_where_it_ended(tmp_path):
+    path = tmp_path / "deeper" / "study.db"
+    run_study(make_study("a", path, random_state=0), parabola, 4)
+    again = make_study("a", path, random_state=0)
+    first = [trial.params["x"] for trial in again.trials]
+    run_study(again, parabola, 9)
+    values = [trial.params["x"] for trial in make_study("a", path).trials]
+    assert values[:4] == first
+    # The sampler does not start over with the values that it has drawn already.
+    assert len(set(values)) == 9
+
+
+def test_the_seed_decides_the_trials():
+    runs = [run_study(make_study("a", ":memory:", random_state=3), parabola, 5) for _ in range(2)]
+    assert [t.params for t in runs[0].trials] == [t.params for t in runs[1].trials]
+
+
+def test_a_failing_trial_is_recorded_with_its_reason_and_the_study_goes_on(tmp_path):
+    def fails_below_zero(trial):
+        x = trial.suggest_float("x", -1, 1)
+        if x < 0:
+            raise ZeroDivisionError(f"x is {x:.1f}")
+        return x
+
+    study = run_study(make_study("a", tmp_path / "s.db", random_state=0), fails_below_zero, 10)
+    assert len(study.trials) == 10
+    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    assert failed and len(failed) < 10
+    for trial in failed:
+        assert trial.user_attrs["failure"] == f"ZeroDivisionError: x is {trial.params['x']:.1f}"
+
+
+def test_interrupt_reaches_the_caller_and_does_not_count(tmp_path):
+    def interrupted(trial):
+        raise KeyboardInterrupt
+
+    study = make_study("a", tmp_path / "s.db")
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, interrupted, 3)
+    run_study(study, parabola, 3)
+    assert states(study).count(TrialState.COMPLETE) == 3
+
+
+def test_several_processes_share_one_study(tmp_path):
+    study = make_study("a", tmp_path / "s.db", random_state=0)
+    run_study(study, Slow(), 12, n_jobs=2, progress_bar=True)
+    assert states(study).count(TrialState.COMPLETE) == 12
+    values = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
+    assert len(set(values)) == 12
+
+
+def test_several_processes_need_a_file():
+    with pytest.raises(ValueError, match="needs a study in a file"):
+        run_study(make_study("a", ":memory:"), Slow(), 2, n_jobs=2)
+
+
+def test_another_direction_is_an_error(tmp_path):
+    make_study("a", tmp_path / "s.db")
+    with pytest.raises(ValueError, match="`direction` is 'minimize'"):
+        make_study("a", tmp_path / "s.db", direction="minimize")
+
+
+def test_time_runs_out(tmp_path):
+    study = run_study(make_study("a", ":memory:"), Slow(), 10_000, timeout=0.3)
+    assert 0 < len(study.trials) < 100
+
+
+def test_a_study_of_a_pipeline_gets_better_and_gives_the_best(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    objective = StudyObjective(LogisticRegression(max_iter=500), X, y, cv=3)
+    study = run_study(make_study("iris", ":memory:", random_state=0), objective, 6)
+    best = objective.make_best(study)
+    assert best.C == study.best_params["C"]
+    assert best.score(X, y) > 0.9
+    assert np.isclose(np.mean(study.best_trial.user_attrs["fold_scores"]), study.best_value)
+
+
+def test_a_killed_study_ends_as_an_undisturbed_one():
+    example = runpy.run_path(str(EXAMPLES / "reproduce" / "kill_study.py"))
+    counts = example["compare"](6, 1)
+    assert counts == {
+        "undisturbed": 6,
+        "killed": 6,
+        "lost": 0,
+        "killed in a trial": 1,
+        "retried": 1,
+        "running": 0,
+    }

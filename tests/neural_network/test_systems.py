@@ -1,0 +1,161 @@
+"""What is particular to each system's estimator."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from sklearn_skin.datasets import make_lesions
+from sklearn_skin.image import as_images
+from sklearn_skin.neural_network import (
+    AsymmetricFusionClassifier,
+    FusionNetClassifier,
+    ImageEmbedder,
+    JointFusionClassifier,
+    JointIndividualFusionClassifier,
+    LesionNetClassifier,
+    SharedFusionClassifier,
+    SuperResolutionFusionClassifier,
+)
+from sklearn_skin.preprocessing import make_lesion_transformer
+
+TWO = [
+    AsymmetricFusionClassifier,
+    FusionNetClassifier,
+    LesionNetClassifier,
+    SharedFusionClassifier,
+]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    lesions = make_lesions(
+        24, image_columns=("clinical", "dermoscopy"), image_size=32, random_state=0
+    )
+    return make_lesion_transformer().fit_transform(lesions.data), lesions.target
+
+
+@pytest.mark.parametrize("cls", TWO)
+def test_the_two_images_are_told_by_name_not_by_place(cls, pairs, make_net):
+    X, y = pairs
+    net = make_net(cls, max_epochs=1, backbone="convnext_atto")
+    first = net.fit(X, y).predict_proba(X)
+    turned = X[["dermoscopy", *[c for c in X.columns if c != "dermoscopy"]]]
+    assert_allclose(net.fit(turned, y).predict_proba(turned), first, atol=1e-6)
+    assert net.image_columns_ == ["clinical", "dermoscopy"]
+    renamed = X.rename(columns={"clinical": "a", "dermoscopy": "b"})
+    with pytest.raises(ValueError, match=r"columns \['a', 'b'\]. Name them in `clinical_column`"):
+        net.fit(renamed, y)
+    net.set_params(clinical_column="a").fit(renamed, y)
+    assert net.image_columns_ == ["a", "b"]
+    with pytest.raises(ValueError, match="`clinical_column` must be an image column"):
+        net.set_params(clinical_column="c").fit(renamed, y)
+
+
+@pytest.mark.parametrize("cls", [AsymmetricFusionClassifier, SharedFusionClassifier])
+def test_branches_searched_on_held_out_rows(cls, pairs, make_net):
+    X, y = pairs
+    net = make_net(cls, backbone="convnext_atto", max_epochs=1, branch_weights="search")
+    net.set_params(validation_fraction=0.3).fit(X, y)
+    assert list(net.branch_weights_) == ["clinical", "dermoscopy", "fusion"]
+    assert sum(net.branch_weights_.values()) == pytest.approx(1.0)
+    branches = net.predict_branches(X)
+    expected = sum(w * branches[name] for name, w in net.branch_weights_.items())
+    assert_allclose(net.predict_proba(X), expected, atol=1e-12)
+
+
+def test_given_branch_weights(X, y, make_net):
+    net = make_net(JointIndividualFusionClassifier, max_epochs=1, branch_weights=[2, 1, 1])
+    net.fit(X, y)
+    assert net.branch_weights_ == {"image": 0.5, "metadata": 0.25, "fusion": 0.25}
+    net.set_params(branch_weights="fusion").fit(X, y)
+    assert_allclose(net.predict_proba(X), net.predict_branches(X)["fusion"])
+
+
+def test_loss_of_joint_individual_fusion_at_beta():
+    net = JointIndividualFusionClassifier(beta=0.3)
+    shapes = type("Shapes", (), {"image_columns": ["image"], "n_metadata": 2})
+    loss = net._make_loss(shapes, {})
+    logits = {name: [torch.randn(6, 3)] for name in ("image", "metadata", "fusion")}
+    target = torch.tensor([[0], [1], [2], [0], [1], [2]])
+    parts = {
+        name: torch.nn.functional.cross_entropy(z[0], target[:, 0]) for name, z in logits.items()
+    }
+    expected = 0.3 * parts["image"] + 0.7 * parts["metadata"] + parts["fusion"]
+    assert loss(logits, target).item() == pytest.approx(expected.item())
+
+
+def test_biased_loss_of_the_shared_network():
+    net = SharedFusionClassifier(clinical_weight=0.1)
+    loss = net._make_loss(type("Shapes", (), {"image_columns": ["c", "d"]}), {})
+    assert loss.branches == {"clinical": 0.1, "dermoscopy": 0.4, "fusion": 0.5}
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [JointFusionClassifier, JointIndividualFusionClassifier, SuperResolutionFusionClassifier],
+)
+def test_ablations_leave_columns_out(cls, X, y, make_net):
+    net = make_net(cls, max_epochs=1)
+    assert net.fit(X[["image"]], y).predict_proba(X).shape == (len(X), 3)
+    metadata = X.drop(columns="image")
+    assert net.fit(metadata, y).predict_proba(metadata).shape == (len(X), 3)
+
+
+def test_boosts_are_learnt(pairs, make_net):
+    X, y = pairs
+    net = make_net(LesionNetClassifier, lr=0.01, max_epochs=3).fit(X, y)
+    assert set(net.boosts_) == {"clinical", "dermoscopy"}
+    assert all(abs(boost - 1.0) > 1e-3 for boost in net.boosts_.values())
+
+
+def test_metadata_named_after_an_image_belong_to_it(pairs, make_net):
+    X, y = pairs
+    X = X.assign(clinical_hair=0.5, dermoscopy_hair=0.25)
+    net = make_net(LesionNetClassifier, max_epochs=1).fit(X, y)
+    names = net._shapes.metadata_names
+    own = [{names[i] for i in columns} for columns in net.module_.metadata_columns]
+    assert "clinical_hair" in own[0] - own[1] and "dermoscopy_hair" in own[1] - own[0]
+    assert own[0] & own[1]
+
+
+def test_reconstructions_come_closer_to_the_image(X, y, make_net):
+    net = make_net(SuperResolutionFusionClassifier, max_epochs=1, lr=3e-3)
+    pictures = np.stack(list(X["image"])).repeat(2, axis=1).repeat(2, axis=2).astype(float)
+
+    def error(epochs):
+        drawn = net.set_params(max_epochs=epochs).fit(X, y).transform_images(X)
+        assert drawn.shape == (len(X), 64, 64, 3) and drawn.dtype == np.uint8
+        return ((drawn - pictures) ** 2).mean()
+
+    assert error(15) < 0.5 * error(1)
+
+
+def test_two_images_are_too_many_for_super_resolution(pairs, make_net):
+    with pytest.raises(ValueError, match="takes one image column"):
+        make_net(SuperResolutionFusionClassifier).fit(*pairs)
+
+
+def test_missing_images_of_one_kind(pairs, make_net):
+    X, y = pairs
+    broken = X.assign(clinical=as_images([None, None, *list(X["clinical"].iloc[2:])]))
+    for cls in TWO:
+        net = make_net(cls, max_epochs=1, backbone="convnext_atto", modality_dropout=0.2)
+        with pytest.raises(ValueError, match="2 rows lack an image"):
+            net.fit(broken, y)
+        net.set_params(allow_missing_images=True).fit(broken, y)
+        assert np.isfinite(net.predict_proba(broken)).all()
+
+
+def test_embedder_gives_the_backbone_s_pooled_features(bunch):
+    frame = bunch.data[["age", "image"]]
+    embedder = ImageEmbedder(backbone="resnet10t", weights=None, image_size=32, random_state=0)
+    embedder.set_params(device="cpu", cache_dir=None)
+    features = embedder.fit_transform(frame)
+    assert list(features.columns[-1:]) == ["age"] and list(features.index) == list(frame.index)
+    images = torch.from_numpy(np.stack(list(frame["image"][:3]))).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        expected = embedder.module_.pool(embedder.module_(images))
+    assert_allclose(features.iloc[:3, :512], expected, atol=1e-5)
+    pd.testing.assert_frame_equal(embedder.transform(frame.iloc[::-1]), features.iloc[::-1])

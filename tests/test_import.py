@@ -1,0 +1,40 @@
+"""Importing the package is cheap, and importing a part brings in no more than it needs."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import sklearn_skin
+
+
+def loaded_after(statement):
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+def test_the_package_alone_imports_neither_torch_nor_pandas():
+    heavy = {"torch", "pandas", "skorch", "timm", "kornia", "cv2", "optuna", "matplotlib"}
+    assert not heavy & loaded_after("import sklearn_skin")
+
+
+def test_data_sets_need_no_torch():
+    statement = "from sklearn_skin.datasets import make_lesions; make_lesions(2, image_size=16)"
+    assert "torch" not in loaded_after(statement)
+
+
+@pytest.mark.parametrize("name", sklearn_skin.__all__)
+def test_every_public_name_is_there(name):
+    module = importlib.import_module(f"sklearn_skin.{name}")
+    for attribute in getattr(module, "__all__", []):
+        assert getattr(module, attribute) is not None
+    assert set(getattr(module, "__all__", [])) <= set(dir(module))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = sklearn_skin.nonsense

@@ -1,0 +1,55 @@
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_skin.datasets import make_lesions
+from sklearn_skin.presets import PRESETS, make_preset
+
+TWO_IMAGES = {"lesionnet", "ammfm", "pemm", "fusionm4net"}
+SMALL = {"max_epochs": 1, "image_size": 32, "batch_size": 12, "random_state": 0, "cache_dir": None}
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    columns = {False: ("image",), True: ("clinical", "dermoscopy")}
+    return {
+        two: make_lesions(24, image_columns=names, image_size=32, random_state=0)
+        for two, names in columns.items()
+    }
+
+
+def test_every_system_has_a_preset():
+    assert sorted(preset.system for preset in PRESETS.values()) == [f"S{i}" for i in range(8)]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_fit(name, lesions):
+    two_images = name in TWO_IMAGES
+    small = dict(SMALL)
+    if "backbone" in PRESETS[name].parameters and name != "dermiresnet-fusion":
+        attends = name in ("ammfm", "pemm")
+        small |= {"backbone": "convnext_atto" if attends else "resnet10t", "weights": None}
+    if "swa_epochs" in PRESETS[name].parameters:
+        small["swa_epochs"] = 1
+    model = make_preset(name, **small)
+    if "sample" in model.named_steps:
+        model.set_params(sample__n_per_class=10)
+    data = lesions[two_images]
+    proba = model.fit(data.data, data.target).predict_proba(data.data)
+    assert_allclose(proba.sum(axis=1), 1.0)
+
+
+def test_the_recipe_of_a_source_is_there():
+    net = make_preset("jif-mmfa")["net"]
+    assert (net.optimizer, net.lr, net.max_epochs, net.patience) == ("sgd", 0.005, 150, 30)
+    assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
+    steps = make_preset("sr-fusion")["prep"].get_params()
+    assert "image__shadesofgray__power" in steps and "image__clahe__clip_limit" in steps
+
+
+def test_nested_parameters_and_bad_names():
+    model = make_preset("sr-fusion", prep__image__shadesofgray__power=3.0)
+    assert model["prep"].get_params()["image__shadesofgray__power"] == 3.0
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        make_preset("resnet")
+    with pytest.raises(ValueError, match="Invalid parameter 'foo'"):
+        make_preset("jif-mmfa", foo=1)
