@@ -39,13 +39,20 @@ def main():
     options = parser.parse_args()
     n_train = 60
     lesions = make_lesions(
-        options.n_cases + n_train, n_classes=options.n_classes, n_tasks=options.n_tasks,
-        image_size=options.image_size, images_per_lesion=2, random_state=0,
+        options.n_cases + n_train,
+        n_classes=options.n_classes,
+        n_tasks=options.n_tasks,
+        image_size=options.image_size,
+        images_per_lesion=2,
+        random_state=0,
     )
     train, test = slice(None, n_train), slice(n_train, None)
     settings = {
-        "backbone": options.backbone, "weights": None, "image_size": options.image_size,
-        "max_epochs": 1, "random_state": 0,
+        "backbone": options.backbone,
+        "weights": None,
+        "image_size": options.image_size,
+        "max_epochs": 1,
+        "random_state": 0,
     }
     warnings.simplefilter("ignore")
     models = {
@@ -57,15 +64,21 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
         report = clinical_report(
-            models, lesions.data[test], lesions.target[test], groups=lesions.groups[test],
-            subgroups=lesions.subgroups, X_train=lesions.data[train],
+            models,
+            lesions.data[test],
+            lesions.target[test],
+            groups=lesions.groups[test],
+            subgroups=lesions.subgroups,
+            X_train=lesions.data[train],
             groups_train=lesions.groups[train],
             output=options.output or Path(folder) / "report.html",
         )
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         size = report.path.stat().st_size / 1e6
-    print(f"{options.n_cases} cases, {len(models)} models, {options.n_tasks} task(s), "
-          f"{options.backbone} at {options.image_size}²")
+    print(
+        f"{options.n_cases} cases, {len(models)} models, {options.n_tasks} task(s), "
+        f"{options.backbone} at {options.image_size}²"
+    )
     print(f"wall {wall:6.1f} s (limit {SECONDS})   CPU {cpu:6.1f} s")
     print(f"file {size:6.2f} MB (limit {MEGABYTES})")
     print("both limits kept" if wall < SECONDS and size < MEGABYTES else "a limit is broken")

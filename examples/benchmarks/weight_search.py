@@ -52,10 +52,12 @@ def triple_loop(branches, y, share):
                 total = i + j + z
                 if total == 0:
                     continue
-                accuracy = np.mean([
-                    ((i * a + j * b + z * c) / total).argmax(axis=1) == y[:, task]
-                    for task, (a, b, c) in enumerate(zip(*branches))
-                ])
+                accuracy = np.mean(
+                    [
+                        ((i * a + j * b + z * c) / total).argmax(axis=1) == y[:, task]
+                        for task, (a, b, c) in enumerate(zip(*branches))
+                    ]
+                )
                 best = max(best, accuracy)
     return best, tried
 

@@ -169,7 +169,8 @@ def evaluate(model, X, y, train, test):
     predicted = model.classes_[proba.argmax(axis=1)]
     areas = [
         roc_auc_score(truth == label, proba[:, k])
-        for k, label in enumerate(model.classes_) if (truth == label).any()
+        for k, label in enumerate(model.classes_)
+        if (truth == label).any()
     ]
     return {
         "balanced_accuracy": balanced_accuracy_score(truth, predicted),

@@ -1,9 +1,9 @@
 """
 FusionM4Net (system S6) on MILK10k, eight tasks: every stage, four second stages.
 
-``python examples/reproduce/fusion_m4net.py ROOT`` trains FusionNet by cross-fitting on 40 % of the
-lesions, puts SVM, logistic regression, perceptron and gradient boosting clusters on it in turn,
-and scores each branch and stage on another 20 %; a cluster on metadata alone is the
+``python examples/reproduce/fusion_m4net.py ROOT`` trains FusionNet by cross-fitting on a quarter
+of the lesions, puts SVM, logistic regression, perceptron and gradient boosting clusters on it in
+turn, and scores each branch and stage on another 20 %; a cluster on metadata alone is the
 comparison. The seed decides the split as well. Every finished second stage is a line of
 ``fusion_m4net.csv``, and so is the time of swapping it in.
 """
@@ -132,10 +132,7 @@ def cluster_table(frame):
     head = ["second stage", "metadata", "P1", "P2", "P3", "P3 - P1", "W1", "swap (s)", "all (s)"]
     lines = [head]
     for cluster, part in frame.groupby("cluster", sort=False):
-        cells = [
-            spread(100 * part[f"{stage}:mean"], 1)
-            for stage in ("metadata", "P1", "P2", "P3")
-        ]
+        cells = [spread(100 * part[f"{stage}:mean"], 1) for stage in ("metadata", "P1", "P2", "P3")]
         cells.append(spread(100 * (part["P3:mean"] - part["P1:mean"]), 1))
         cells.append(spread(part["W1"], 2))
         cells += [spread(part[name], 1) for name in ("swap_seconds", "fit_seconds")]
@@ -148,9 +145,9 @@ def main():
     parser.add_argument("--backbone", default="test_byobnet")
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--train-size", type=float, default=0.4, help="share of all lesions")
+    parser.add_argument("--train-size", type=float, default=0.25, help="share of all lesions")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--cv", default="3", help='folds of the cross-fitting, or "half"')
+    parser.add_argument("--cv", default="2", help='folds of the cross-fitting, or "half"')
     options = parser.parse_args()
     runs = ShardedRuns(options, ["seed", "cluster"])
     if not options.table:

@@ -39,8 +39,13 @@ def main():
     # A class may be absent from a fold of a small part of the rows.
     settings = network_settings(options) | {"classes": sorted(ham.target.unique())}
     models = make_variants(settings, options.seed)
-    run(runs, {name: (model, ["image"]) for name, model in models.items()}, X, y,
-        lambda name: splits)
+    run(
+        runs,
+        {name: (model, ["image"]) for name, model in models.items()},
+        X,
+        y,
+        lambda name: splits,
+    )
 
 
 if __name__ == "__main__":

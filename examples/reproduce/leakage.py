@@ -26,7 +26,9 @@ def main():
     by_lesion = list(StratifiedGroupKFold(options.folds, **shuffle).split(X, y, groups))
     by_image = list(StratifiedKFold(options.folds, **shuffle).split(X, y))
     settings = network_settings(options) | {
-        "classes": sorted(ham.target.unique()), "class_weight": "balanced"}
+        "classes": sorted(ham.target.unique()),
+        "class_weight": "balanced",
+    }
     model = make_pipeline(make_lesion_transformer(), JointFusionClassifier(**settings))
     honest = [column for column in X if column not in ham.leaky_columns]
     print(check_leakage(X, y, groups, by_image, on_leak="ignore"))
@@ -37,7 +39,9 @@ def main():
             "by image": (model, honest),
             "by lesion, with dx_type": (model, [*honest, *ham.leaky_columns]),
         },
-        X, y, lambda name: by_image if name == "by image" else by_lesion,
+        X,
+        y,
+        lambda name: by_image if name == "by image" else by_lesion,
     )
 
 

@@ -2,7 +2,7 @@
 Twelve fusion operators, each in the JF and the JIF structure, on real lesions.
 
 ``python examples/reproduce/operators.py ROOT`` cross-validates all 24 models on PAD-UFES-20 from
-scratch, 5 folds by patient; with ``--dataset ham10000 --epochs 2`` each is fitted once, on one
+scratch, 5 folds by patient; with ``--dataset ham10000 --epochs 1`` each is fitted once, on one
 split by lesion. Every finished fit is a line of ``operators_<dataset>.csv``, so the script can
 be stopped and started again. At the end it prints the table and the tests of the comparison.
 """
@@ -69,8 +69,9 @@ def list_keys(options):
 
 def run(options, runs):
     lesions = LOADERS[options.dataset](options.root)
-    X, y, groups = (part.iloc[: options.rows] for part in
-                    (lesions.data, lesions.target, lesions.groups))
+    X, y, groups = (
+        part.iloc[: options.rows] for part in (lesions.data, lesions.target, lesions.groups)
+    )
     cv = StratifiedGroupKFold(FOLDS[options.dataset][0], shuffle=True, random_state=0)
     folds = list(cv.split(X, y, groups))
     for key in runs.pending(list_keys(options)):
@@ -109,8 +110,10 @@ def compare(frame):
         print("One split: no test.")
         return
     statistic, p_value = friedmanchisquare(*table.to_numpy().T)
-    print(f"Friedman over {table.shape[1]} models and {len(table)} folds: "
-          f"chi2 = {statistic:.1f}, p = {p_value:.2g}")
+    print(
+        f"Friedman over {table.shape[1]} models and {len(table)} folds: "
+        f"chi2 = {statistic:.1f}, p = {p_value:.2g}"
+    )
     for structure in STRUCTURES:
         part = table[[name for name in table if name.startswith(structure + " ")]]
         statistic, p_value = friedmanchisquare(*part.to_numpy().T)
@@ -125,21 +128,27 @@ def compare(frame):
     pairs = result.pairs[(result.pairs[["model_a", "model_b"]] == best).any(axis=1)]
     others = table.drop(columns=best)
     beaten = (others.lt(table[best], axis=0)).all().sum()
-    print(f"Wilcoxon with {len(table)} folds: p >= {2.0 ** (1 - len(table))}, reached by "
-          f"{int((result.pairs['p_value'] <= result.alpha).sum())} of {len(result.pairs)} pairs; "
-          f"smallest p after Holm's correction {result.pairs['p_holm'].min():.2g}. The best by "
-          f"rank, {best}, wins on every fold against {beaten} of {others.shape[1]}; smallest p of "
-          f"its pairs {pairs['p_value'].min():.4f}")
+    print(
+        f"Wilcoxon with {len(table)} folds: p >= {2.0 ** (1 - len(table))}, reached by "
+        f"{int((result.pairs['p_value'] <= result.alpha).sum())} of {len(result.pairs)} pairs; "
+        f"smallest p after Holm's correction {result.pairs['p_holm'].min():.2g}. The best by "
+        f"rank, {best}, wins on every fold against {beaten} of {others.shape[1]}; smallest p of "
+        f"its pairs {pairs['p_value'].min():.4f}"
+    )
     reach = result.summary["rank"].iloc[0] + result.critical_difference
-    print(f"Nemenyi's critical difference: {result.critical_difference:.1f} ranks; models within "
-          f"it of the best, itself included: {int((result.summary['rank'] <= reach).sum())}")
+    print(
+        f"Nemenyi's critical difference: {result.critical_difference:.1f} ranks; models within "
+        f"it of the best, itself included: {int((result.summary['rank'] <= reach).sum())}"
+    )
     print(result.summary.round(3).to_string())
     # Folds and operators together: each of the 12 operators is a pair JF, JIF on every fold.
     structures = frame.pivot_table(index=["operator", "fold"], columns="structure", values="bacc")
     by_operator = structures.groupby("operator").mean()
     difference = by_operator["JIF"] - by_operator["JF"]
-    print(f"JIF - JF over 12 operators: {difference.mean():+.3f}, better for "
-          f"{int((difference > 0).sum())}; Wilcoxon p = {wilcoxon(difference).pvalue:.2g}")
+    print(
+        f"JIF - JF over 12 operators: {difference.mean():+.3f}, better for "
+        f"{int((difference > 0).sum())}; Wilcoxon p = {wilcoxon(difference).pvalue:.2g}"
+    )
 
 
 def main():

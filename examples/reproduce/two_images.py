@@ -1,7 +1,7 @@
 """
 Two images, eight tasks: AMMFM (S4), PEMM (S5) and FusionNet (S6, first stage) on MILK10k.
 
-``python examples/reproduce/two_images.py ROOT`` trains each model from scratch on 40 % of the
+``python examples/reproduce/two_images.py ROOT`` trains each model from scratch on 20 % of the
 lesions and scores it on another 20 %, for three seeds, which decide the split as well: S4 without
 attention, with bidirectional and with asymmetric attention; S5 with one or two encoders and
 shared, separate or no attention, and with biased losses W; FusionNet. Branches are weighted by
@@ -72,7 +72,7 @@ def make_model(name, seed, classes, options):
         optimizer="adamw",
         lr=options.lr,
         lr_schedule="cosine",
-        batch_size=32,
+        batch_size=24,
         max_epochs=options.epochs,
         branch_weights="search",
         classes=classes,
@@ -130,7 +130,7 @@ def main():
     parser.add_argument("--clinical-backbone", default="test_efficientnet", help="of S4")
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--train-size", type=float, default=0.4, help="share of all lesions")
+    parser.add_argument("--train-size", type=float, default=0.2, help="share of all lesions")
     parser.add_argument("--lr", type=float, default=1e-3)
     options = parser.parse_args()
     runs = ShardedRuns(options, ["model", "seed"])

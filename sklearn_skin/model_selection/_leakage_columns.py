@@ -51,15 +51,15 @@ def leaky_names(columns, patterns=LEAKY_NAMES):
     columns : sequence of str
         Column names.
     patterns : sequence of str
-        Regular expressions, searched in the name in lower case with spaces for anything
-        that is no letter or digit.
+        Names; or regular expressions, searched in the name in lower case with spaces for
+        anything that is no letter or digit.
 
     Returns
     -------
     found : list of str
     """
     words = {c: re.sub(r"[\W_]+", " ", str(c)).strip().lower() for c in columns}
-    return [c for c in columns if any(re.search(p, words[c]) for p in patterns)]
+    return [c for c in columns if c in patterns or any(re.search(p, words[c]) for p in patterns)]
 
 
 def predictive_columns(table, tasks, groups, threshold):

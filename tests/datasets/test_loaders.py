@@ -19,8 +19,12 @@ from sklearn_skin.image import ImageDtype
 CASES = {
     "ham10000": (load_ham10000, layouts.write_ham10000, "HAM10000_metadata.csv", "DBW86T"),
     "pad_ufes_20": (load_pad_ufes_20, layouts.write_pad_ufes_20, "metadata.csv", "zr7vgbcyr2"),
-    "isic_2019": (load_isic_2019, layouts.write_isic_2019,
-                  "ISIC_2019_Training_Metadata.csv", "challenge.isic-archive.com"),
+    "isic_2019": (
+        load_isic_2019,
+        layouts.write_isic_2019,
+        "ISIC_2019_Training_Metadata.csv",
+        "challenge.isic-archive.com",
+    ),
     "milk10k": (load_milk10k, layouts.write_milk10k, "MILK10k_Training_Metadata.csv", "648456"),
     "derm7pt": (load_derm7pt, layouts.write_derm7pt, "meta/meta.csv", "derm.cs.sfu.ca"),
 }
@@ -41,7 +45,7 @@ def test_what_a_loader_returns(case):
     load, root, *_ = case
     bunch = load(str(root))
     assert list(bunch.data)[: len(bunch.image_columns)] == bunch.image_columns
-    assert list(bunch.data)[len(bunch.image_columns):] == bunch.metadata_columns
+    assert list(bunch.data)[len(bunch.image_columns) :] == bunch.metadata_columns
     assert not set(bunch.leaky_columns) & set(bunch.data)
     for table in (bunch.target, bunch.groups, bunch.subgroups):
         assert table.index.equals(bunch.data.index)
@@ -99,7 +103,7 @@ def test_a_missing_image_is_named_and_may_be_dropped_or_kept(case):
     assert len(dropped.data) == len(dropped.subgroups) == len(whole.data) - 1
     assert len(kept.data) == len(whole.data)
     images = whole.image_columns
-    assert (kept.data[images].isna().sum().sum() == whole.data[images].isna().sum().sum() + 1)
+    assert kept.data[images].isna().sum().sum() == whole.data[images].isna().sum().sum() + 1
 
 
 def test_no_image_at_all_is_an_error_even_if_some_may_miss(case):
@@ -215,11 +219,14 @@ def test_milk10k_joins_the_supplement_by_image(tmp_path):
     assert milk.data["diagnosis_full"].tolist() == ["full 0", "full 1", "full 2"]
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"tasks": "benign"}, "`tasks` must be 'concepts' or some of"),
-    ({"tasks": ()}, "`tasks` must be"),
-    ({"concept_threshold": 0}, "`concept_threshold` must be in"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": "benign"}, "`tasks` must be 'concepts' or some of"),
+        ({"tasks": ()}, "`tasks` must be"),
+        ({"concept_threshold": 0}, "`concept_threshold` must be in"),
+    ],
+)
 def test_milk10k_names_wrong_parameters(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         load_milk10k(tmp_path, **options)
@@ -229,11 +236,23 @@ def test_derm7pt_groups_labels_as_published(tmp_path):
     derm = load_derm7pt(layouts.write_derm7pt(tmp_path))
     assert list(derm.target) == ["DIAG", "BWV", "STR", "PIG", "RS", "DAG", "PN", "VS"]
     assert derm.target["DIAG"].tolist() == ["NEV", "MEL", "BCC", "MISC", "SK", "NEV"]
-    assert derm.target["PIG"].tolist() == ["absent", "irregular", "regular", "regular", "absent",
-                                           "irregular"]
+    assert derm.target["PIG"].tolist() == [
+        "absent",
+        "irregular",
+        "regular",
+        "regular",
+        "absent",
+        "irregular",
+    ]
     assert derm.target["RS"].tolist() == ["absent", *3 * ["present"], "absent", "absent"]
-    assert derm.target["VS"].tolist() == ["absent", "irregular", "regular", "regular",
-                                          "irregular", "regular"]
+    assert derm.target["VS"].tolist() == [
+        "absent",
+        "irregular",
+        "regular",
+        "regular",
+        "irregular",
+        "regular",
+    ]
     assert derm.metadata_columns == ["elevation", "location", "sex"]
 
 
@@ -250,7 +269,10 @@ def test_derm7pt_splits_are_positions_and_follow_dropped_rows(tmp_path):
     root = layouts.write_derm7pt(tmp_path)
     splits = load_derm7pt(root).splits
     assert {name: places.tolist() for name, places in splits.items()} == {
-        "train": [0, 5, 2], "valid": [1], "test": [3, 4]}
+        "train": [0, 5, 2],
+        "valid": [1],
+        "test": [3, 4],
+    }
     (root / "images" / "Aal" / "Aal002.jpg").unlink()
     derm = load_derm7pt(root, on_missing="drop")
     assert derm.data.index[derm.splits["train"]].tolist() == ["case_0001", "case_0006", "case_0003"]

@@ -93,9 +93,7 @@ def test_photographs_of_a_lesion_share_all_but_the_pixels():
 
 def test_groups_suit_the_grouped_splitter():
     lesions = make_lesions(60, images_per_lesion=3, random_state=0)
-    for train, test in StratifiedGroupKFold(3).split(
-        lesions.data, lesions.target, lesions.groups
-    ):
+    for train, test in StratifiedGroupKFold(3).split(lesions.data, lesions.target, lesions.groups):
         assert not set(lesions.groups.iloc[train]) & set(lesions.groups.iloc[test])
 
 
@@ -137,8 +135,7 @@ def test_a_folder_holds_what_memory_would(tmp_path):
     options = {"n_samples": 5, "image_columns": ("a", "b"), "random_state": 0}
     written, memory = make_lesions(folder=folder, **options), make_lesions(**options)
     assert len(list(folder.glob("*.jpg"))) == 10
-    assert_frame_equal(written.data[written.metadata_columns],
-                       memory.data[memory.metadata_columns])
+    assert_frame_equal(written.data[written.metadata_columns], memory.data[memory.metadata_columns])
     table = pd.read_csv(folder / "metadata.csv", index_col="image_id")
     assert table.index.tolist() == written.data.index.tolist()
     assert set(table) == {"a", "b", "age", "sex", "site", "diameter", "diagnosis", "lesion_id"}
@@ -156,16 +153,19 @@ def test_subgroups_name_every_row():
     assert lesions.subgroups["skin_tone"].isin(list("123456")).all()
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"n_classes": 1}, "'n_classes' parameter of make_lesions must be"),
-    ({"n_classes": 8, "interaction": True}, "`n_classes` must be at most 7"),
-    ({"n_tasks": 9}, "'n_tasks' parameter"),
-    ({"image_size": 4}, "'image_size' parameter"),
-    ({"missing_rate": 1.0}, "'missing_rate' parameter"),
-    ({"images_per_lesion": (3, 2)}, "`images_per_lesion` must be"),
-    ({"image_columns": ("a", "a")}, "`image_columns` must be one or more different"),
-    ({"image_columns": ("age",)}, "`image_columns` must not name metadata columns"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_classes": 1}, "'n_classes' parameter of make_lesions must be"),
+        ({"n_classes": 8, "interaction": True}, "`n_classes` must be at most 7"),
+        ({"n_tasks": 9}, "'n_tasks' parameter"),
+        ({"image_size": 4}, "'image_size' parameter"),
+        ({"missing_rate": 1.0}, "'missing_rate' parameter"),
+        ({"images_per_lesion": (3, 2)}, "`images_per_lesion` must be"),
+        ({"image_columns": ("a", "a")}, "`image_columns` must be one or more different"),
+        ({"image_columns": ("age",)}, "`image_columns` must not name metadata columns"),
+    ],
+)
 def test_wrong_parameters_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         make_lesions(4, **options)

@@ -24,7 +24,11 @@ def test_ham10000(real_data):
     assert ham.data.shape == (10015, 4) and ham.groups.nunique() == 7470
     assert ham.target.value_counts()["nv"] == 6705
     assert ham.data.isna().sum().to_dict() == {
-        "image": 0, "age": 57 + 39, "sex": 57, "localization": 234}
+        "image": 0,
+        "age": 57 + 39,
+        "sex": 57,
+        "localization": 234,
+    }
     assert read_image(ham.data["image"].array.cells[-1]).shape == (150, 200, 3)
 
 
