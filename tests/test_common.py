@@ -1,4 +1,4 @@
-"""Every public estimator: scikit-learn's checks and ours."""
+"""Every public estimator: scikit-learn's checks and ours (samplers: tests/sampling)."""
 
 import inspect
 import pickle
@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -55,11 +54,6 @@ def _needs_arguments(cls):
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_checks(estimator, check):
-    check(estimator)
-
-
-@imblearn_checks(default_instances("sampler"))
-def test_imbalanced_learn_checks(estimator, check, request):
     check(estimator)
 
 

@@ -8,14 +8,11 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.pipeline import make_pipeline
-from torch import nn
+from small_networks import OwnClassifier, SmallClassifier
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import ImageArray
-from sklearn_skin.modules._joint import JointFusionNet
-from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.neural_network import JointFusionClassifier
-from sklearn_skin.neural_network._base import BaseLesionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 TINY = {
@@ -28,50 +25,6 @@ TINY = {
     "random_state": 0,
     "device": "cpu",
 }
-
-
-class SmallBody(nn.Sequential):
-    """A CNN whose map has a quarter of the image's size."""
-
-    def __init__(self):
-        super().__init__(
-            nn.Conv2d(3, 8, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(8, 16, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(16, 16, 3, 1, 1),
-            nn.ReLU(),
-        )
-
-    def pool(self, maps):
-        return maps.mean(dim=(2, 3))
-
-
-def small_backbone():
-    body = SmallBody()
-    names = [[name for name, _ in body.named_parameters()]]
-    return Backbone(body, 16, 16, ((0.5,) * 3, (0.25,) * 3), names)
-
-
-class SmallClassifier(BaseLesionClassifier):
-    """A joint network over small CNNs."""
-
-    def _make_module(self, shapes, p):
-        backbones = [small_backbone() for _ in shapes.image_columns]
-        return JointFusionNet(backbones, shapes.n_metadata, shapes.n_classes)
-
-
-class OwnClassifier(BaseLesionClassifier):
-    """A classifier around a module given by a function of the shapes."""
-
-    def __init__(self, *, make=None, **common):
-        super().__init__(**common)
-        self.make = make
-
-    _parameter_constraints = BaseLesionClassifier._parameter_constraints | {"make": [callable]}
-
-    def _make_module(self, shapes, p):
-        return self.make(shapes)
 
 
 @pytest.fixture(autouse=True)
