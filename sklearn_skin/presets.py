@@ -95,7 +95,8 @@ PRESETS = {
         },
         sampler={"n_per_class": 6000},
         deviations=(
-            "the metadata perceptron has BatchNorm",
+            "attention reads a token per metadata column, without the clinical perceptron; with "
+            "the other operators that perceptron has BatchNorm",
             "attention reads spatial tokens; fusion_options={'tokens': 'vector'} is literal",
             "strength of the jitter is not stated; only repeated rows are augmented",
         ),
@@ -135,11 +136,12 @@ PRESETS = {
             "monitor": "balanced_accuracy",
             "class_weight": "balanced",
             "augment": "geometric",
-            "tta": 4,
+            "tta": 6,
             "branch_weights": "mean",
         },
         deviations=(
-            "backbone is one of five in the source; views of TTA are not stated",
+            "backbone is one of five in the source; TTA is flips and turns, their number is not "
+            "stated",
             "validation rows for early stopping are held out of the training rows",
         ),
     ),
@@ -156,9 +158,10 @@ PRESETS = {
             "swa_epochs": 50,
             "tta": 6,
             "branch_weights": "search",
-            "augment": "full",
+            "augment": ["geometric", {"brightness": 0.2}],
         },
         deviations=(
+            "strengths of the augmentation and views of TTA are not stated",
             "weights of the branches are found on held-out training rows",
             "the published parameter counts of AAB fit no reading of the text",
         ),
@@ -174,9 +177,19 @@ PRESETS = {
             "batch_size": 24,
             "swa_epochs": 50,
             "branch_weights": "search",
-            "augment": "full",
+            "augment": {
+                "flip": 0.5,
+                "rotate": 30.0,
+                "shift": 0.1,
+                "brightness": 0.2,
+                "contrast": 0.2,
+            },
         },
-        deviations=("weights of the branches are found on held-out training rows",),
+        deviations=(
+            "epochs, those that are averaged, and strengths of the augmentation are not stated: "
+            "250 and 50 as in S4",
+            "weights of the branches are found on held-out training rows",
+        ),
     ),
     "fusionm4net": Preset(
         "S6",
@@ -188,9 +201,10 @@ PRESETS = {
             "early_stopping": True,
             "patience": 250,
             "monitor": "mean_task_accuracy",
-            "augment": "full",
+            "augment": {"flip": 0.5, "shift": 0.1},
         },
         deviations=(
+            "no distortions among the augmentations",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",
             "leaky metadata (difficulty, management) are out unless the loader is asked for them",
         ),
@@ -213,7 +227,7 @@ PRESETS = {
         {"imputation": "neural", "image_steps": ("shades_of_gray", "clahe")},
         deviations=(
             "standard weighted cross-entropy in place of the printed eq. 3",
-            "strengths of the augmentation are not stated",
+            "strengths of the augmentation and momentum (0.9) are not stated",
         ),
     ),
 }

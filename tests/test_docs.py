@@ -120,3 +120,30 @@ def test_examples_of_the_guide_run(page, tmp_path, monkeypatch):
         str(page), module_relative=False, optionflags=options, encoding="utf-8"
     )
     assert result.failed == 0
+
+
+def numpydoc_names():
+    """Return the full names of public functions, classes and the estimators' methods."""
+    found = []
+    for package in PACKAGES:
+        module = importlib.import_module(f"sklearn_skin.{package}")
+        for name in sorted(public_names(package)):
+            value = getattr(module, name)
+            path = f"sklearn_skin.{package}.{name}"
+            if inspect.isfunction(value):
+                found.append(path)
+            elif inspect.isclass(value) and not dataclasses.is_dataclass(value):
+                # Methods of pandas' arrays, torch's modules and skorch's callbacks are theirs.
+                own = vars(value).items() if hasattr(value, "get_params") else ()
+                methods = [key for key, v in own if inspect.isfunction(v) and key[0] != "_"]
+                found += [path, *(f"{path}.{method}" for method in methods)]
+    return found
+
+
+@pytest.mark.parametrize("name", numpydoc_names())
+def test_numpydoc_finds_parameters_returns_and_a_summary(name):
+    from numpydoc.validate import validate
+
+    checks = {"GL06", "GL07", "GL08", "GL10", "SS01", "PR01", "PR02", "PR03", "RT01", "YD01"}
+    errors = [error for error in validate(name)["errors"] if error[0] in checks]
+    assert not errors

@@ -102,7 +102,7 @@ def run(options, runs):
 def main():
     parser = make_parser(__doc__, "lesionnet.csv")
     parser.add_argument("--image-size", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--metadata-layers", type=int, default=2, help="the source: 10")
     options = parser.parse_args()
     runs = ShardedRuns(options, ["model", "split"])

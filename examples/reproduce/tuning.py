@@ -134,8 +134,8 @@ def main():
     parser = make_parser(__doc__, "tuning.csv")
     parser.add_argument("--backbone", default="test_byobnet")
     parser.add_argument("--image-size", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--trials", type=int, default=5)
     options = parser.parse_args()
     runs = ShardedRuns(options, ["model", "fold"])
     if not options.table:

@@ -55,6 +55,8 @@ def fit_member(estimator, X, y, codec, params):
     codes = codec.transform(y)
     if codec.multi_task and not handles_tasks(estimator):
         return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
+    if len(np.unique(codes)) == 1 and not handles_tasks(estimator):
+        return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
     member = clone(estimator)
     _keep_all_classes(member, codes, codec)
     return member.fit(X, y, **params)

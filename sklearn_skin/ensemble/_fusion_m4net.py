@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from joblib import Memory
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -241,7 +241,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
             np.hstack([*p1, self._metadata.transform(X)[rows]]),
             codes[rows],
             weight,
-            None if groups is None else groups[rows],
+            _groups_of_rows(groups, rows),
             p1,
             scores,
         )
@@ -362,6 +362,18 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         router.add(method_mapping=fit, **dict(self._members()))
         return router.add(method_mapping=fit, second_stage=make_second_stage(self.second_stage, 0))
 
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags."""
+        tags = super().__sklearn_tags__()
+        members = self.first_stage if isinstance(self.first_stage, list) else self._members()
+        parts = [pair[-1] for pair in members if isinstance(pair, tuple)]
+        # Gaps of the metadata are filled for the second stage.
+        tags.input_tags.allow_nan = bool(parts) and all(
+            isinstance(part, BaseEstimator) and get_tags(part).input_tags.allow_nan
+            for part in parts
+        )
+        return tags
+
     def _sk_visual_block_(self):
         names, members = zip(*self._members(shown=True))
         first = _VisualBlock("parallel", members, names=names, dash_wrapped=False)
@@ -375,15 +387,6 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         if self.first_stage is not None:
             return [(FIRST, self.first_stage)]
         return [(FIRST, "FusionNetClassifier" if shown else getattr(self, "_default", None))]
-
-    def _known_classes(self, members):
-        if self.classes is None and self._is_prefit():
-            self._check_prefit(members)
-            return members[0][1].classes_
-        return self.classes
-
-    def _is_prefit(self):
-        return isinstance(self.cv, str) and self.cv == "prefit"
 
     def _fit_first_stage(self, members, X, y, codes, groups, params):
         """Set `first_stage_`; return the rows with held-out predictions, and these."""
@@ -470,6 +473,13 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _task_probabilities(self, X):
         return self._stages(X)["P3"]
+
+
+def _groups_of_rows(groups, rows):
+    if groups is not None:
+        return groups[rows]
+    # A splitter that repeats itself holds a row out again: its copies stay together.
+    return rows if len(np.unique(rows)) < len(rows) else None
 
 
 def _accuracy(codes, tables, sample_weight):

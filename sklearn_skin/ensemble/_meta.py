@@ -20,7 +20,7 @@ from sklearn_skin.neural_network._labels import LabelCodec
 class FusionMixin(ClassifierMixin):
     """Reading of X and y, and predictions from `_task_probabilities`.
 
-    A class needs the parameters `group_column` and `classes`, and the methods
+    A class needs the parameters `group_column`, `classes` and `cv`, and the methods
     ``_task_probabilities(X)`` -> list of T arrays (n, C_t) and ``_members()`` -> list of
     (str, classifier).
     """
@@ -101,13 +101,19 @@ class FusionMixin(ClassifierMixin):
         return X, plain_labels(codec, codes), codes, sample_weight, groups
 
     def _groups_of(self, X, groups):
-        if groups is not None:
-            return np.asarray(groups)
-        if self.group_column is None:
-            return None
-        if self.group_column not in getattr(X, "columns", ()):
-            raise ValueError(f"`group_column` {self.group_column!r} is not a column of X.")
-        return X[self.group_column].to_numpy()
+        name = "`groups`"
+        if groups is None:
+            if self.group_column is None:
+                return None
+            name = f"`group_column` {self.group_column!r}"
+            if self.group_column not in getattr(X, "columns", ()):
+                raise ValueError(f"{name} is not a column of X.")
+            groups = X[self.group_column]
+        groups = np.asarray(groups)
+        missing = np.count_nonzero(pd.isna(groups))
+        if missing:
+            raise ValueError(f"{name} must name the group of every row; {missing} are missing.")
+        return groups
 
     def _read(self, X, reset=False):
         """Check X: a table with images or texts by column, numbers as scikit-learn does."""
@@ -163,9 +169,19 @@ class FusionMixin(ClassifierMixin):
         routed = process_routing(self, "fit", sample_weight=sample_weight, groups=groups)
         return [dict(routed[name].fit) for name, _ in members]
 
-    def _check_prefit(self, members):
+    def _is_prefit(self):
+        return isinstance(self.cv, str) and self.cv == "prefit"
+
+    def _known_classes(self, members):
+        """Return `classes`, or the labels that classifiers which are fitted already know."""
+        if self.classes is not None or not self._is_prefit():
+            return self.classes
         for _, member in members:
             check_is_fitted(member)
+        known = [member.classes_ for _, member in members]
+        if not isinstance(known[0], list):
+            return _union(known)
+        return [_union(task) for task in zip(*known)]
 
 
 def plain_labels(codec, codes):
@@ -180,6 +196,10 @@ def plain_labels(codec, codes):
 def missing_as_nan(codes):
     """Return codes as floats, NaN where missing."""
     return np.where(codes < 0, np.nan, codes.astype(float))
+
+
+def _union(labels):
+    return np.unique(np.concatenate(labels))
 
 
 def _needs_names(X, group_column):

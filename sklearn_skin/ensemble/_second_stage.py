@@ -133,6 +133,9 @@ def _fit_joint(classifier, data, classes, params, rows):
             f"{type(classifier).__name__} is fitted for all tasks at once, and no row has a "
             "label of every task."
         )
+    if len({known.dtype.kind for known in classes}) > 1:
+        # One array of numbers and texts would turn the numbers into texts.
+        classes = [np.arange(len(known)) for known in classes]
     labels = [known[column] for known, column in zip(classes, data.codes[complete].T)]
     own = {name: value[complete] for name, value in params.items()}
     fitted = clone(classifier).fit(data.features[complete], np.column_stack(labels), **own)

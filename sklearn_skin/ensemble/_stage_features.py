@@ -24,33 +24,40 @@ class MetadataColumns:
     def fit(self, X):
         """Choose the columns, and learn to encode texts and gaps where there are any."""
         self.encoder_ = None
-        if not isinstance(X, pd.DataFrame):
+        if isinstance(X, pd.DataFrame):
+            self.names_ = self._choose(X)
+        else:
             self.names_ = _positions(self.columns, X.shape[1])
-            return self
-        self.names_ = self._choose(X)
-        chosen = X[self.names_]
+        chosen = self._table(X)
         numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in chosen.dtypes)
         if self.names_ and (not numeric or chosen.isna().to_numpy().any()):
             from sklearn_skin.preprocessing import make_lesion_transformer
 
             self.encoder_ = make_lesion_transformer(image_columns=[]).fit(chosen)
+        else:
+            self.medians_ = np.median(chosen.to_numpy(dtype=np.float64), axis=0)
         return self
 
     def transform(self, X):
         """Return the metadata as floats (n, p)."""
-        if not isinstance(X, pd.DataFrame):
-            return np.asarray(X[:, self.names_], dtype=np.float64)
+        table = self._table(X)
         if self.encoder_ is not None:
-            return self.encoder_.transform(X[self.names_]).to_numpy(dtype=np.float64)
-        matrix = X[self.names_].to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = np.argwhere(~np.isfinite(matrix))
+            return self.encoder_.transform(table).to_numpy(dtype=np.float64)
+        matrix = table.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.argwhere(np.isinf(matrix))
         if len(bad):
             row, column = bad[0]
             raise ValueError(
-                f"Input X contains NaN or infinity: row {X.index[row]!r}, column "
+                f"Input X contains infinity: row {table.index[row]!r}, column "
                 f"{self.names_[column]!r}."
             )
-        return matrix
+        # Gaps where fit saw none.
+        return np.where(np.isnan(matrix), self.medians_, matrix)
+
+    def _table(self, X):
+        if isinstance(X, pd.DataFrame):
+            return X[self.names_]
+        return pd.DataFrame(X[:, self.names_], columns=[f"x{name}" for name in self.names_])
 
     def feature_names(self):
         """Return the names of the encoded metadata."""
@@ -82,7 +89,7 @@ def named_image_columns(members):
     for _, member in members:
         for key, value in member.get_params().items():
             if key.split("__")[-1] in ("image_columns", "group_column"):
-                named |= {value} if isinstance(value, str) else set(value or ())
+                named |= {value} if isinstance(value, str | None) else set(value)
     return named
 
 

@@ -12,7 +12,13 @@ from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_skin.ensemble._branches import combine, in_space, member_tables
+from sklearn_skin.ensemble._branches import (
+    combine,
+    in_space,
+    last_step,
+    member_tables,
+    splits_inside,
+)
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
 from sklearn_skin.ensemble._meta import FusionMixin, missing_as_nan
 from sklearn_skin.ensemble._simplex import search_simplex_weights
@@ -243,16 +249,9 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         return isinstance(self.weights, str)
 
     def _uses_groups(self):
-        return self._searches() and not isinstance(self.cv, str)
-
-    def _known_classes(self, members):
-        if self.classes is None and self._is_prefit():
-            self._check_prefit(members)
-            return members[0][1].classes_
-        return self.classes
-
-    def _is_prefit(self):
-        return isinstance(self.cv, str) and self.cv == "prefit"
+        if self._is_prefit():
+            return False
+        return self._searches() or any(splits_inside(last_step(m)) for _, m in self._members())
 
     def _fit_members(self, members, X, y, codes, groups, params):
         """Set `estimators_`; return held-out rows and the members' predictions of them."""

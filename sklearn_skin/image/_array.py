@@ -216,10 +216,7 @@ class ImageArray(CellComparison):
         if copy is False:
             raise ValueError("Unable to avoid a copy: an image column is no NumPy array.")
         if dtype is None or np.dtype(dtype) == object:
-            return _cells.object_array(
-                cell.view(_cells.MemoryPicture) if isinstance(cell, np.ndarray) else cell
-                for cell in self._cells
-            )
+            return _cells.object_array(_cells.exported(cell) for cell in self._cells)
         if np.dtype(dtype).kind in "US":
             return np.array(self._paths(), dtype=dtype)
         if self.isna().any():

@@ -12,6 +12,17 @@ from PIL import Image
 Cell: TypeAlias = str | np.ndarray | None
 
 _IN_MEMORY = "<image in memory"
+_NO_NUMBER = (
+    "Images are no numbers. Embed them first (sklearn_skin.neural_network.ImageEmbedder), leave "
+    "their column out, or repeat whole rows with sklearn_skin.sampling.ClassBalancedSampler."
+)
+
+
+class PathText(str):
+    """A path that advises whoever takes a table with images for numbers."""
+
+    def __float__(self) -> float:
+        raise ValueError(f"{_NO_NUMBER} Got {self!r}.")
 
 
 class MemoryPicture(np.ndarray):
@@ -24,6 +35,12 @@ class MemoryPicture(np.ndarray):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def __bool__(self) -> bool:
+        # What scikit-learn's search for NaN asks of tables that it takes for numbers.
+        if self.ndim == 3:
+            raise ValueError(_NO_NUMBER)
+        return bool(np.asarray(self))
 
 
 class Picture(np.ndarray):
@@ -93,7 +110,7 @@ def _as_path(value: str | os.PathLike) -> str:
             f"{path!r} stands for a picture that had no file when the table was written. "
             "Save such pictures to files and put their paths in the column first."
         )
-    return path
+    return str(path)
 
 
 def _as_pixels(value: np.ndarray) -> np.ndarray:
@@ -121,7 +138,8 @@ def as_cells(values: Any, steps: tuple[Any, ...] = ()) -> np.ndarray:
         raise ValueError(
             "Expected a sequence of images; got one picture. Put it in a list: [picture]."
         )
-    if isinstance(values, (str, bytes, os.PathLike)):
+    # Iterating over a table or a dict gives names, which would be taken for paths.
+    if isinstance(values, (str, bytes, os.PathLike, pd.DataFrame, dict, set)):
         raise TypeError(f"Expected a sequence of images; got {type(values).__name__}.")
     return object_array([as_cell(value, steps) for value in values])
 
@@ -133,6 +151,13 @@ def object_array(items: Iterable[Any]) -> np.ndarray:
     for i, item in enumerate(items):
         out[i] = item
     return out
+
+
+def exported(cell: Cell) -> Any:
+    """Return a cell as it leaves the column: it prints shortly, and is no number."""
+    if isinstance(cell, np.ndarray):
+        return cell.view(MemoryPicture)
+    return cell if cell is None else PathText(cell)
 
 
 def cell_key(cell: Cell) -> str | None:

@@ -4,10 +4,13 @@ scikit-learn's own scorers drop what estimators of several tasks know about thei
 these ask the estimator themselves. They work alike for one task.
 """
 
-from sklearn.metrics import make_scorer, recall_score
+from sklearn.metrics import make_scorer
 from sklearn.metrics._scorer import _Scorer
 
-from sklearn_skin.metrics._sensitivity_specificity import specificity_score
+from sklearn_skin.metrics._sensitivity_specificity import (
+    sensitivity_score,
+    specificity_score,
+)
 from sklearn_skin.metrics._task_auc import mean_task_auc
 from sklearn_skin.metrics._tasks import (
     mean_task_accuracy,
@@ -44,6 +47,6 @@ SCORERS = {
     "mean_task_specificity": mean_task_specificity_scorer,
     "mean_task_precision": mean_task_precision_scorer,
     "mean_task_auc": mean_task_auc_scorer,
-    "sensitivity_macro": make_scorer(recall_score, average="macro", zero_division=0.0),
+    "sensitivity_macro": make_scorer(sensitivity_score, average="macro", zero_division=0.0),
     "specificity_macro": make_scorer(specificity_score, average="macro", zero_division=0.0),
 }

@@ -6,6 +6,9 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import multilabel_confusion_matrix, recall_score
 from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import check_consistent_length
+
+from sklearn_skin.utils._targets import known_task_labels, plain, task_labels
 
 _AVERAGES = ("binary", "macro", "micro", "weighted", None)
 
@@ -29,7 +32,7 @@ def sensitivity_score(
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        True labels.
+        True labels. NaN and None are missing and left out.
     y_pred : array-like of shape (n,)
         Predicted labels.
     labels : array-like, default=None
@@ -61,6 +64,7 @@ def sensitivity_score(
     >>> sensitivity_score([1, 1, 1, 0], [1, 1, 0, 0])
     0.66...
     """
+    y_true, y_pred, sample_weight = _known_rows(y_true, y_pred, sample_weight)
     return recall_score(
         y_true,
         y_pred,
@@ -91,7 +95,7 @@ def specificity_score(
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        True labels.
+        True labels. NaN and None are missing and left out.
     y_pred : array-like of shape (n,)
         Predicted labels.
     labels : array-like, default=None
@@ -133,6 +137,7 @@ def specificity_score(
     """
     if average not in _AVERAGES:
         raise ValueError(f"`average` must be one of {list(_AVERAGES)}; got {average!r}.")
+    y_true, y_pred, sample_weight = _known_rows(y_true, y_pred, sample_weight)
     if average == "binary":
         labels = [_check_positive(y_true, y_pred, pos_label)]
     table = multilabel_confusion_matrix(
@@ -146,6 +151,18 @@ def specificity_score(
         return score
     weights = table[:, 1].sum(axis=1) if average == "weighted" else np.ones(len(score))
     return _mean_of_defined(score, weights)
+
+
+def _known_rows(y_true, y_pred, sample_weight):
+    """Leave out the rows whose true label is missing."""
+    tasks = known_task_labels(y_true, "y_true")
+    if len(tasks) > 1 or tasks[0].known.all():
+        return y_true, y_pred, sample_weight
+    known = tasks[0].known
+    check_consistent_length(known, y_pred, sample_weight)
+    guess = plain(task_labels(y_pred, "y_pred")[0].values[known])
+    weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+    return tasks[0].labels, guess, weight
 
 
 def _check_positive(y_true, y_pred, pos_label):

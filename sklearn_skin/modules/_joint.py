@@ -40,13 +40,13 @@ class JointFusionNet(nn.Module):
     share_backbone : bool, default=False
         Use one backbone for every image column.
     metadata_hidden : sequence of int, default=(128, 256)
-        Layers of the metadata encoder.
+        Layers of the metadata encoder; not used where an operator reads the raw metadata.
     metadata_options : dict, default=None
         Further parameters of `MetadataEncoder`.
     metadata_groups : list of list of int, default=None
         Columns that encode one raw variable: tokens of attention, and units of dropout.
     image_dropout : float, default=0.0
-        Dropout on the pooled image, in [0, 1).
+        Dropout on the pooled image, in [0, 1); not used where an operator takes the map.
     classifier_hidden : sequence of int, default=()
         Widths of dense layers before the linear classifiers.
     dropout : float, default=0.0

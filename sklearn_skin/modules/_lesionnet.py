@@ -99,6 +99,7 @@ class LesionNet(nn.Module):
                 f"got {len(columns)}."
             )
         self.n_images, self.n_metadata, self.metadata_columns = n_images, n_metadata, columns
+        self.image_size = tuple(image_size)
         self.convolutions = nn.ModuleList(
             nn.Sequential(_conv_block(3, channels), _conv_block(channels, channels))
             for _ in range(n_images)
@@ -148,6 +149,13 @@ class LesionNet(nn.Module):
         """Map k images (n, 3, h, w) to k feature maps (n, channels, h/4, w/4)."""
         if len(images) != self.n_images:
             raise ValueError(f"Expected {self.n_images} image columns; got {len(images)}.")
+        for image in images:
+            # A turned image would have as many pixels, but they would meet the wrong weights.
+            if tuple(image.shape[-2:]) != self.image_size:
+                raise ValueError(
+                    f"This network was made for images of {self.image_size} pixels; got "
+                    f"{tuple(image.shape[-2:])}."
+                )
         return [cnn(image) for cnn, image in zip(self.convolutions, images, strict=True)]
 
     def forward_features(

@@ -178,22 +178,23 @@ class SuperResolutionNet(nn.Module):
         present : bool Tensor of shape (n, 1), default=None
             Which images there are; all by default.
         with_target : bool, default=None
-            Whether to give the target as well; by default in training only.
+            Whether to reconstruct and give the target as well; by default in training only.
 
         Returns
         -------
         output : dict
-            ``"fusion"``: list of logits (n, C_t); ``"reconstruction"`` and, if asked,
-            ``"target"``: Tensors of shape (n, 3, 2 h, 2 w).
+            ``"fusion"``: list of logits (n, C_t); in training, or if asked,
+            ``"reconstruction"`` and ``"target"``: Tensors of shape (n, 3, 2 h, 2 w).
         """
         maps = self.features(images)
         output: dict[str, Any] = dict(self.forward_features(maps, metadata, present))
+        if not (self.training if with_target is None else with_target):
+            return output
         height, width = images[0].shape[-2:]
         output["reconstruction"] = self.decoder(maps[0], (2 * height, 2 * width))
-        if self.training if with_target is None else with_target:
-            target = self.enlarge(images[0])
-            if present is not None:
-                own = output["reconstruction"].detach()
-                target = torch.where(present[:, 0, None, None, None], target, own)
-            output["target"] = target
+        output["target"] = self.enlarge(images[0])
+        if present is not None:
+            here = present[:, 0, None, None, None]
+            own = output["reconstruction"].detach()
+            output["target"] = torch.where(here, output["target"], own)
         return output

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Backbone(nn.Module):
             freeze = 0
         if freeze == "backbone":
             self.body.requires_grad_(False)
-        elif isinstance(freeze, int) and 0 <= freeze <= len(stages):
+        elif isinstance(freeze, Integral) and 0 <= freeze <= len(stages):
             frozen = {name for stage in stages[: int(freeze)] for name in stage}
             for name, parameter in self.body.named_parameters():
                 parameter.requires_grad_(name not in frozen)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_skin.image import PixelCache
+from sklearn_skin.image import ImageDtype, PixelCache
 from sklearn_skin.modules.losses import BranchLoss
 from sklearn_skin.neural_network._batches import LesionDataset
 from sklearn_skin.neural_network._columns import (
@@ -318,6 +318,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         settings = SimpleNamespace(**(self.get_params(deep=False) | changes))
         size = settings.image_size
         settings.image_size = (size, size) if np.isscalar(size) else tuple(size)
+        if settings.warm_start and settings.checkpoint_dir is not None:
+            raise ValueError(
+                "`warm_start` and `checkpoint_dir` both say where training goes on from; use one."
+            )
         if settings.sampler == "balanced" and settings.class_weight is not None:
             raise ValueError(
                 "`sampler` and `class_weight` both correct the class imbalance; set one to None."
@@ -326,6 +330,11 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
 
     def _read(self, X, reset):
         """Return X as a `LesionTable`; `reset` learns the columns."""
+        if not (isinstance(X, pd.DataFrame) or self._finds_images_itself()):
+            raise TypeError(
+                f"X must be a DataFrame with the columns {self.image_columns!r} of "
+                f"`image_columns`; got {type(X).__name__}."
+            )
         by_name = isinstance(X, pd.DataFrame) and (
             bool(find_image_columns(X, self.image_columns)) or self.group_column in X.columns
         )
@@ -345,6 +354,9 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         labels = np.arange(len(matrix)) if labels is None else labels
         return LesionTable({}, matrix, labels, None, self._metadata_columns)
 
+    def _finds_images_itself(self):
+        return isinstance(self.image_columns, str) and self.image_columns == "auto"
+
     def _read_by_name(self, X, reset):
         if len(X) == 0:
             raise ValueError(
@@ -352,7 +364,13 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
             )
         if reset:
             images = self._order_images(find_image_columns(X, self.image_columns))
-            others = [c for c in X.columns if c not in images and c != self.group_column]
+            others = [
+                name
+                for name, dtype in X.dtypes.items()
+                if name not in images
+                and name != self.group_column
+                and not isinstance(dtype, ImageDtype)
+            ]
             self.image_columns_ = images if self._uses_images else []
             self._metadata_columns = others if self._uses_metadata or not images else []
             names = [*self.image_columns_, *self._metadata_columns]
@@ -366,12 +384,14 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         codes = codec.transform(y)
         check_consistent_length(table.labels, codes, groups)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, table.labels, dtype=np.float32)
+            sample_weight = _check_sample_weight(
+                sample_weight, table.labels, dtype=np.float32, ensure_non_negative=True
+            )
         rng = check_random_state(settings.random_state)
         data = FitData(table, codes, sample_weight)
+        if (X_val is None) != (y_val is None):
+            raise ValueError("`X_val` and `y_val` must be given together.")
         if X_val is not None:
-            if y_val is None:
-                raise ValueError("`X_val` needs `y_val`.")
             data = replace(
                 data,
                 valid_table=self._read(X_val, reset=False),

@@ -19,7 +19,8 @@ OPTIMIZERS = {
 LR_SCHEDULES = {
     "cosine": (lr_scheduler.CosineAnnealingLR, {}),
     "step": (lr_scheduler.StepLR, {"step_size": 15, "gamma": 0.1}),
-    "plateau": (lr_scheduler.ReduceLROnPlateau, {"patience": 5, "factor": 0.1}),
+    # torch acts after one epoch more than its patience.
+    "plateau": (lr_scheduler.ReduceLROnPlateau, {"patience": 4, "factor": 0.1}),
 }
 
 
@@ -30,6 +31,19 @@ def named_options(value, table, parameter):
     if name not in table:
         raise ValueError(f"`{parameter}` must be one of {sorted(table)}; got {name!r}.")
     return table[name], options
+
+
+def loss_options(value):
+    """Return the focusing exponent of a loss given by name or dict."""
+    defaults, options = named_options(value, LOSSES, "loss")
+    unknown = sorted(set(options) - ({"gamma"} if defaults["gamma"] else set()))
+    gamma = options.get("gamma", defaults["gamma"])
+    if unknown or isinstance(gamma, str) or not gamma >= 0:
+        raise ValueError(
+            "`loss` takes one option, a \"gamma\" of at least 0 with the name 'focal'; "
+            f"got {value!r}."
+        )
+    return {"gamma": float(gamma)}
 
 
 def make_schedule(value, max_epochs, monitor, lower_is_better):
@@ -156,27 +170,41 @@ class WeightAveraging(Callback):
         self.average_ = None
         self.epoch_ = 0
 
+    def state_dict(self):
+        """Return what a resumed fit needs: the epochs seen and the average so far."""
+        average = None if self.average_ is None else self.average_.state_dict()
+        return {"epoch": self.epoch_, "average": average}
+
+    def load_state_dict(self, net, state):
+        """Go on from what `state_dict` returned."""
+        self.epoch_ = state["epoch"]
+        if state["average"] is not None:
+            self._start(net)
+            self.average_.load_state_dict(state["average"])
+
     def on_batch_end(self, net, training=False, **kwargs):
         """Move the exponential average by one step."""
         if training and self.ema_decay is not None:
-            self._update(net, get_ema_multi_avg_fn(self.ema_decay))
+            self._update(net)
 
-    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+    def on_epoch_end(self, net, **kwargs):
         """Add this epoch to the plain average where it is one of the last."""
         self.epoch_ += 1
-        self.dataset_ = dataset_train
         if self.ema_decay is None and self.epoch_ > self.max_epochs - self.swa_epochs:
-            self._update(net, None)
+            self._update(net)
 
-    def _update(self, net, multi_avg_fn):
+    def _start(self, net):
+        ema = None if self.ema_decay is None else get_ema_multi_avg_fn(self.ema_decay)
+        self.average_ = AveragedModel(net.module_, multi_avg_fn=ema)
+
+    def _update(self, net):
         if self.average_ is None:
-            self.average_ = AveragedModel(net.module_, multi_avg_fn=multi_avg_fn)
+            self._start(net)
         self.average_.update_parameters(net.module_)
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net, X=None, **kwargs):
         """Put the average into the network."""
-        average, dataset = self.average_, self.__dict__.pop("dataset_", None)
-        self.average_ = None
+        average, self.average_ = self.average_, None
         if average is None:
             warnings.warn(
                 "early stopping ended training before the last `swa_epochs` epochs; "
@@ -184,9 +212,9 @@ class WeightAveraging(Callback):
                 UserWarning,
                 stacklevel=2,
             )
-        elif dataset is not None:
+        else:
             net.module_.load_state_dict(average.module.state_dict())
-            self._measure_batch_norm(net, dataset)
+            self._measure_batch_norm(net, X)
 
     def _measure_batch_norm(self, net, dataset):
         net.module_.train()

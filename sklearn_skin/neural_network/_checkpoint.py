@@ -12,6 +12,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sklearn_skin.exceptions import CheckpointError
+from sklearn_skin.neural_network._callbacks import WeightAveraging
 
 MANIFEST = "manifest.json"
 
@@ -133,6 +134,7 @@ def _collect(net):
             "optimizer": net.optimizer_.state_dict(),
             "schedules": [c.lr_scheduler_.state_dict() for c in _find(net, LRScheduler)],
             "stopping": stopping,
+            "averages": [callback.state_dict() for callback in _find(net, WeightAveraging)],
             "history": net.history.to_list(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -162,6 +164,8 @@ def _restore(net, state):
         callback.lr_scheduler_.load_state_dict(saved)
     for callback, saved in zip(_find(net, EarlyStopping), state["stopping"]):
         vars(callback).update(saved)
+    for callback, saved in zip(_find(net, WeightAveraging), state["averages"]):
+        callback.load_state_dict(net, saved)
     net.history = type(net.history)(state["history"])
     torch.set_rng_state(state["rng"])
     if state["cuda_rng"] and torch.cuda.is_available():

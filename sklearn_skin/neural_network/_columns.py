@@ -78,6 +78,9 @@ def read_table(X, image_columns, metadata_columns, group_column):
     missing = [name for name in wanted if name not in X.columns]
     if missing:
         raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
+    repeated = X.columns[X.columns.duplicated() & X.columns.isin(wanted)]
+    if len(repeated):
+        raise ValueError(f"X has more than one column named {list(repeated.unique())}.")
     images = {name: _as_image_array(X[name]) for name in image_columns}
     groups = X[group_column].to_numpy() if group_column in X.columns else None
     metadata = _as_matrix(X, metadata_columns)

@@ -47,6 +47,7 @@ def weights_hash(module):
     for backbone in module.modules():
         if not isinstance(backbone, Backbone):
             continue
+        digest.update(repr(backbone.normalisation).encode())
         for name, value in backbone.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

@@ -37,9 +37,10 @@ class JointFusionClassifier(BaseLesionClassifier):
     share_backbone : bool, default=False
         One backbone for all image columns.
     metadata_hidden : sequence of int, default=(128, 256)
-        Widths of the metadata perceptron.
+        Widths of the metadata perceptron. Operators that read the raw metadata go without it.
     image_dropout : float, default=0.0
-        Chance in [0, 1) of dropping a pooled image feature.
+        Chance in [0, 1) of dropping a pooled image feature. Operators that take the feature map
+        go without it.
     classifier_hidden : sequence of int, default=()
         Widths of dense layers before the linear classifiers.
     dropout : float, default=0.0

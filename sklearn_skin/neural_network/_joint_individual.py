@@ -34,9 +34,10 @@ class JointIndividualFusionClassifier(BaseLesionClassifier):
     share_backbone : bool, default=False
         One backbone for all image columns.
     metadata_hidden : sequence of int, default=(128, 256)
-        Widths of the metadata perceptron.
+        Widths of the metadata perceptron; operators that read the raw metadata go without it.
     image_dropout : float, default=0.0
-        Chance in [0, 1) of dropping a pooled image feature.
+        Chance in [0, 1) of dropping a pooled image feature; operators that take the feature map
+        go without it.
     %(common)s
 
     Attributes

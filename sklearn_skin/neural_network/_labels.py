@@ -8,6 +8,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
+from sklearn_skin.utils._targets import _as_array
+
 MISSING = -1
 
 
@@ -45,7 +47,7 @@ class LabelCodec:
 
     def _learn(self, task, column, classes):
         where = f" in task {task}" if self.multi_task else ""
-        known = np.unique(column[~missing_labels(column)])
+        known = _sorted_labels(column[~missing_labels(column)], where)
         if self.multi_task and len(known) == 0:
             raise ValueError(f"y has no label{where}: every value is missing.")
         if not self.multi_task:
@@ -119,7 +121,7 @@ def as_columns(y):
     if isinstance(y, pd.DataFrame):
         columns = [y[name].to_numpy() for name in y.columns]
     else:
-        y = np.asarray(y)
+        y = _as_array(y)
         if y.ndim < 2:
             return [column_or_1d(y)], False
         if y.ndim > 2:
@@ -138,6 +140,14 @@ def as_columns(y):
 def missing_labels(column):
     """Return where a column of labels is NaN, None or NA."""
     return np.asarray(pd.isna(column), dtype=bool)
+
+
+def _sorted_labels(values, where):
+    try:
+        return np.unique(values)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in values})
+        raise TypeError(f"y must hold labels of one type{where}; got {kinds}.") from error
 
 
 def _plain(values):
@@ -179,4 +189,10 @@ def _task_weights(choice, codes, classes):
     unknown = [label for label in choice if label not in known]
     if unknown:
         raise ValueError(f"`class_weight` names unknown classes {unknown}; known are {known}.")
-    return np.array([float(choice.get(label, 1.0)) for label in known])
+    weights = np.array([float(choice.get(label, 1.0)) for label in known])
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(
+            f"`class_weight` must hold finite weights of at least 0, not all of them 0; "
+            f"got {choice!r}."
+        )
+    return weights

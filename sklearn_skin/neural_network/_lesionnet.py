@@ -70,7 +70,7 @@ class LesionNetClassifier(BaseLesionClassifier):
         | TWO_IMAGE_CONSTRAINTS
         | {
             "channels": [_COUNT],
-            "metadata_layers": [Interval(Integral, 0, None, closed="left")],
+            "metadata_layers": [_COUNT],
             "metadata_units": [_COUNT],
             "classifier_hidden": [_COUNT],
         }

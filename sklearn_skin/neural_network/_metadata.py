@@ -9,7 +9,8 @@ class MetadataClassifier(BaseLesionClassifier):
 
     The network is Linear(p, 128), BatchNorm, ReLU, Linear(128, 256), BatchNorm, ReLU and one
     linear classifier per task. Image columns are ignored, so that it stands beside the other
-    networks in a comparison on the same table.
+    networks in a comparison on the same table; parameters about images, the backbone and
+    missing modalities have no effect.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import inspect
 from numbers import Integral, Real
 
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from sklearn_skin.neural_network._callbacks import LOSSES, LR_SCHEDULES, OPTIMIZERS
 
@@ -29,7 +29,7 @@ COMMON_CONSTRAINTS = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "swa_epochs": [Interval(Integral, 0, None, closed="left")],
     "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "tta": [StrOptions({"1", "4", "6"}), Integral],
+    "tta": [Options(Integral, {1, 4, 6})],
     "branch_weights": [StrOptions({"mean", "search", "fusion"}), "array-like", dict],
     "allow_missing_images": ["boolean"],
     "modality_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -60,7 +60,8 @@ weights : "imagenet", path or None, default="imagenet"
     torch file, or random.
 freeze : {"backbone"} or int, default=None
     Parts that are not trained: the whole backbone, or that many of its first stages.
-    A frozen backbone without augmentation runs once per image, not once per epoch.
+    In the joint networks a frozen backbone without augmentation runs once per image, not once
+    per epoch.
 image_size : int or (int, int), default=224
     Height and width in pixels that images are resized to.
 augment : str, dict or list of str, default=None
@@ -83,7 +84,8 @@ class_weight : "balanced", dict or list, default=None
 loss : {"cross_entropy", "focal"} or dict, default="cross_entropy"
     Loss per row; "focal" has γ = 2, ``{"name": "focal", "gamma": 3.0}`` another.
 sampler : "balanced", default=None
-    Draw training rows with replacement, every class equally often.
+    Draw training rows with replacement, every class equally often; with several tasks, by the
+    mean over the tasks of 1 / (rows of the row's class).
 early_stopping : bool, default=False
     Stop after `patience` epochs in which `monitor` got no better on held-out rows, and
     bring back the best epoch's weights.
@@ -95,7 +97,8 @@ monitor : str or callable, default="valid_loss"
 validation_fraction : float, default=0.1
     Share of rows held out where training needs a validation set and `X_val` is not given.
 swa_epochs : int, default=0
-    Average the weights of that many last epochs (stochastic weight averaging).
+    Average the weights of that many last epochs (stochastic weight averaging). The average
+    takes the place of the best epoch that `early_stopping` brings back.
 ema_decay : float, default=None
     Average the weights of all steps with this decay instead.
 tta : {1, 4, 6}, default=1

@@ -10,11 +10,11 @@ import torch
 from sklearn_skin.image import make_augmentation
 from sklearn_skin.neural_network._batches import balanced_row_weights
 from sklearn_skin.neural_network._callbacks import (
-    LOSSES,
     OPTIMIZERS,
     ProgressBar,
     ValidationScore,
     WeightAveraging,
+    loss_options,
     make_early_stopping,
     make_schedule,
     named_options,
@@ -71,7 +71,7 @@ def _module(estimator, p, warm):
 
 
 def _make_net(estimator, p, module, data, seed):
-    loss, options = named_options(p.loss, LOSSES, "loss")
+    options = loss_options(p.loss)
     class_weights = class_weight_tensors(p.class_weight, data.codes, estimator._codec)
     (optimizer, defaults), chosen = named_options(p.optimizer, OPTIMIZERS, "optimizer")
     further = {f"optimizer__{name}": value for name, value in (defaults | chosen).items()}
@@ -79,9 +79,7 @@ def _make_net(estimator, p, module, data, seed):
     balanced = balanced_row_weights(data.codes) if p.sampler == "balanced" else None
     return TrainingNet(
         module,
-        estimator._make_loss(
-            estimator._shapes, {"class_weights": class_weights, **loss, **options}
-        ),
+        estimator._make_loss(estimator._shapes, {"class_weights": class_weights, **options}),
         # skorch takes a module in an attribute for one of its own and moves and saves it.
         augment=None if augment is None else augment.forward,
         precision=p.precision,

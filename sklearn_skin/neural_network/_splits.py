@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import (
     GroupShuffleSplit,
     ShuffleSplit,
@@ -49,6 +50,11 @@ def hold_out(data, y, groups, p, rng):
     rng : RandomState
         Source of the split's seed.
     """
+    if p.group_column is not None and groups is None and data.table.groups is None:
+        raise ValueError(
+            f"`group_column` must be a column of X; X has no {p.group_column!r}, so rows of one "
+            "patient could be trained and validated on."
+        )
     if data.valid_table is None and needs_validation(p):
         groups = data.table.groups if groups is None else np.asarray(groups)
         seed = rng.randint(2**31 - 1)
@@ -114,6 +120,11 @@ def _split_rows(strata, fraction, seed):
 
 
 def _split_groups(strata, groups, fraction, seed):
+    missing = np.count_nonzero(pd.isna(groups))
+    if missing:
+        raise ValueError(
+            f"groups must name the group of every row; {missing} of {len(groups)} are missing."
+        )
     groups = np.unique(groups.astype(str), return_inverse=True)[1]
     n_groups = groups.max() + 1
     if n_groups < 2:

@@ -11,6 +11,7 @@ from skorch.helper import predefined_split
 from sklearn_skin.exceptions import NonFiniteLossError
 from sklearn_skin.image import tta_views
 from sklearn_skin.neural_network._batches import make_loader
+from sklearn_skin.neural_network._callbacks import ProgressBar
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -121,7 +122,8 @@ class TrainingNet(NeuralNet):
 
     def _raise_non_finite(self, loss, x, training):
         batches = self.history[-1]["batches"] if len(self.history) else []
-        labels = [repr(label) for label in self.row_labels_(x["rows"].numpy(), training)]
+        labels = self.row_labels_(x["rows"].numpy(), training)
+        labels = [repr(label.item() if hasattr(label, "item") else label) for label in labels]
         shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
         raise NonFiniteLossError(
             f"the {'training' if training else 'validation'} loss became {loss.item()} in epoch "
@@ -153,8 +155,13 @@ class TrainingNet(NeuralNet):
                 self.fit_loop(X, y, epochs=fit_params.pop("epochs", None))
         except TrainingStopped:
             pass
-        finally:
-            self.notify("on_train_end", X=X, y=y)
+        except BaseException:
+            # A fit that failed has no end to celebrate: only the bar is closed.
+            for _, callback in self.callbacks_:
+                if isinstance(callback, ProgressBar):
+                    callback.on_train_end(self)
+            raise
+        self.notify("on_train_end", X=X, y=y)
         return self
 
     def train(self, dataset, valid=None, epochs=None):
@@ -214,6 +221,12 @@ def _explained_out_of_memory(net, dataset):
 def resolve_device(device):
     """Return a torch device name; "auto" takes the GPU where there is one."""
     if device != "auto":
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise ValueError(
+                f"`device` must be 'auto' or a torch device that is there; got {device!r}: {error}"
+            ) from error
         return str(torch.device(device))
     if torch.cuda.is_available():
         return "cuda"

@@ -141,7 +141,7 @@ def train(code, table, validation, rng, *, layers, epochs, patience, batch_size,
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng():
         torch.manual_seed(int(rng.randint(2**31 - 1)))
         width = len(code.owner)
         net = _make_net([width + table.shape[1], *layers, width])

@@ -1,5 +1,6 @@
 """One ColumnTransformer for a table of lesions: images, numbers and categories."""
 
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -313,6 +314,17 @@ def _as_list(columns):
 
 
 def _as_frame(X):
-    if hasattr(X, "columns") or getattr(X, "ndim", 0) != 2:
-        return X
-    return pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    if not hasattr(X, "columns"):
+        X = X if hasattr(X, "ndim") else np.asarray(X)
+        if X.ndim != 2:
+            raise ValueError(f"X must be a table or a 2-D array; got {type(X).__name__}.")
+        X = pd.DataFrame(X)
+    if list(X.columns) == list(range(X.shape[1])):
+        return X.set_axis([f"x{i}" for i in range(X.shape[1])], axis=1)
+    # A ColumnTransformer takes numbers for positions, so they cannot be names.
+    wrong = [name for name in X.columns if not isinstance(name, str)]
+    if wrong:
+        raise TypeError(
+            f"column names must be texts; got {wrong[0]!r}: X.columns = X.columns.astype(str)."
+        )
+    return X

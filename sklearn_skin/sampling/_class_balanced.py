@@ -130,7 +130,7 @@ class ClassBalancedSampler(BaseSampler):
         self._validate_params()
         check_rows(self, X)
         check_consistent_length(X, y)
-        if np.any(pd.isna(np.asarray(y))):
+        if np.any(pd.isna(np.asarray(y, dtype=object))):
             raise ValueError("y has missing labels. Drop these rows, or use MultiTaskSampler.")
         check_classification_targets(y)
         labels = check_target_type(y)

@@ -10,7 +10,12 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    cross_val_score,
+)
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -309,3 +314,36 @@ def test_wrong_parameters_are_named(settings, message):
     X, y = blobs()
     with pytest.raises(ValueError, match=message):
         FusionM4NetClassifier(**{"first_stage": LIST, "second_stage": LINEAR} | settings).fit(X, y)
+
+
+def test_a_joint_second_stage_keeps_numbers_beside_texts_apart():
+    X, first = blobs()
+    y = np.column_stack([first.astype(object), (X[:, 2] > 0).astype(int).astype(object)])
+    joint = MultiOutputClassifier(LogisticRegression())
+    model = FusionM4NetClassifier(LIST, joint, cv=2, random_state=0).fit(X, y)
+    for table in model.predict_stages(X)["P2"]:
+        assert_allclose(table.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_gaps_of_numbers_are_filled_for_the_second_stage(as_frame):
+    X, y = blobs()
+    X[::5, 2] = np.nan
+    X = pd.DataFrame(X, columns=list("abcd")) if as_frame else X
+    boosting = HistGradientBoostingClassifier(max_iter=3)
+    model = FusionM4NetClassifier([("boosting", boosting)], LINEAR, cv=2, random_state=0)
+    assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+    whole = X.dropna() if as_frame else X[~np.isnan(X).any(axis=1)]
+    known = y[np.arange(len(y)) % 5 > 0]
+    assert np.isfinite(model.fit(whole, known).predict_proba(X)).all()
+    with pytest.raises(ValueError, match="NaN"):
+        FusionM4NetClassifier(LIST, LINEAR).fit(X, y)
+
+
+def test_rows_that_are_held_out_twice_do_not_leak():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 4)), np.arange(80) % 2
+    cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=3, random_state=0)
+    second = KNeighborsClassifier(1)
+    model = FusionM4NetClassifier([("linear", LINEAR)], second, cv=cv, random_state=0).fit(X, y)
+    assert model.stage_scores_["P2"] < 0.75

@@ -1,4 +1,7 @@
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from ensemble_fakes import TwoBranches, blobs, twins, two_tasks
 from numpy.testing import assert_allclose, assert_array_equal
@@ -192,3 +195,42 @@ def test_processes_give_the_same_as_none():
 def test_html_shows_every_member():
     html = WeightedFusionClassifier(MEMBERS)._repr_html_()
     assert all(name in html for name in ("linear", "bayes", "tree"))
+
+
+def test_a_fold_of_one_class_is_no_error():
+    X, y = blobs(60, n_classes=1)
+    y[0] = "B"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        model = WeightedFusionClassifier([("linear", LogisticRegression())], cv=3, random_state=0)
+        assert model.fit(X, y).predict_proba(X).shape == (60, 2)
+
+
+def test_a_missing_group_is_an_error():
+    X, y = blobs(60)
+    groups = np.array([f"p{row // 2}" for row in range(60)], dtype=object)
+    groups[3] = None
+    model = WeightedFusionClassifier([("linear", LogisticRegression())])
+    with pytest.raises(ValueError, match="1 are missing"):
+        model.fit(X, y, groups=groups)
+    table = pd.DataFrame(X, columns=list("abcd")).assign(lesion=groups)
+    with pytest.raises(ValueError, match="`group_column` 'lesion' must name"):
+        model.set_params(group_column="lesion").fit(table, y)
+
+
+def test_prefit_classifiers_may_know_different_classes():
+    X, y = blobs(90)
+    members = [
+        ("all", LogisticRegression().fit(X, y)),
+        ("some", LogisticRegression().fit(X, np.where(y == "C", "D", y))),
+    ]
+    model = WeightedFusionClassifier(members, cv="prefit").fit(X, y)
+    assert model.classes_.tolist() == list("ABCD")
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+def test_groups_reach_members_that_split_inside():
+    X, y = blobs(60)
+    groups = np.arange(60) // 2
+    model = WeightedFusionClassifier([("net", TwoBranches())], weights=None)
+    assert_array_equal(model.fit(X, y, groups=groups).estimators_[0].groups_, groups)

@@ -121,6 +121,8 @@ def test_what_a_column_can_be_made_of(tmp_path):
         ([np.zeros((0, 2, 3), np.uint8)], ValueError, "shape"),
         (np.zeros((2, 2, 3), np.uint8), ValueError, "one picture"),
         ("a.jpg", TypeError, "sequence of images"),
+        (pd.DataFrame({"image": ["a.jpg"]}), TypeError, "sequence of images; got DataFrame"),
+        ({"image": "a.jpg"}, TypeError, "sequence of images; got dict"),
     ],
 )
 def test_what_a_column_cannot_be_made_of(cells, error, match):

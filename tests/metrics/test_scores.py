@@ -273,3 +273,17 @@ def test_risk_coverage_leaves_out_missing_labels_and_refuses_tasks():
         assert_allclose(one, other)
     with pytest.raises(ValueError, match="`y_true` must hold one task"):
         risk_coverage_curve([[0, 1], [1, 0]], [table[:2], table[:2]])
+
+
+@pytest.mark.parametrize("score", [sensitivity_score, specificity_score])
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_rows_without_a_true_label_do_not_count(score, gap):
+    y, pred = ["a", "b", "b", "a", "c"], ["a", "a", "b", "a", "b"]
+    weight = np.arange(1.0, 6.0)
+    options = {"average": "macro", "zero_division": 0.0}
+    expected = score(y, pred, sample_weight=weight, **options)
+    with_gaps = score(
+        [gap, *y, gap], ["c", *pred, "a"], sample_weight=np.r_[9, weight, 9], **options
+    )
+    assert with_gaps == pytest.approx(expected)
+    assert score([1, 0, 1, gap], [1, 0, 0, 1]) == score([1, 0, 1], [1, 0, 0])

@@ -302,3 +302,11 @@ def test_numpy_seed_is_not_touched():
 def test_networks_without_one_feature_map_are_refused():
     with pytest.raises(ValueError, match="CoaT gives no single feature map"):
         make_backbone("coat_tiny")(torch.rand(1, 3, 224, 224))
+
+
+def test_freeze_takes_the_integers_of_a_parameter_grid():
+    frozen = make_backbone("test_resnet", freeze=np.int64(2))
+    expected = make_backbone("test_resnet", freeze=2)
+    assert [p.requires_grad for p in frozen.parameters()] == [
+        p.requires_grad for p in expected.parameters()
+    ]

@@ -87,3 +87,9 @@ def test_errors():
         make()(images[:1], metadata)
     with pytest.raises(ValueError, match="Expected 5 metadata features; got none"):
         make()(images)
+
+
+def test_turned_images_are_refused():
+    net, (images, metadata) = make(), make_rows()
+    with pytest.raises(ValueError, match=r"made for images of \(33, 26\) pixels; got \(26, 33\)"):
+        net([image.mT for image in images], metadata)

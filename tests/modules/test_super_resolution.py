@@ -86,8 +86,8 @@ def test_missing_images_add_no_error():
 def test_rows_do_not_see_their_batch_mates():
     net, (images, metadata) = make(), make_rows()
     net.eval()
-    together = net(images, metadata)
-    alone = net([images[0][1:2]], metadata[1:2])
+    together = net(images, metadata, with_target=True)
+    alone = net([images[0][1:2]], metadata[1:2], with_target=True)
     torch.testing.assert_close(alone["fusion"][0][0], together["fusion"][0][1])
     torch.testing.assert_close(
         alone["reconstruction"][0], together["reconstruction"][1], rtol=1e-4, atol=1e-5

@@ -88,6 +88,31 @@ def test_groups_that_nothing_uses_are_an_error(X, y, bunch, make_net):
         make_net().fit(X, y, groups=bunch.groups)
 
 
+@pytest.mark.parametrize("kind", ["images", "table", "array"])
+def test_a_group_column_that_x_lacks_is_an_error(X, y, make_net, kind):
+    table = X.drop(columns="image")
+    rows = {"images": X, "table": table, "array": table.to_numpy()}[kind]
+    net = make_net(MetadataClassifier, group_column="patinet", early_stopping=True)
+    with pytest.raises(ValueError, match="`group_column` must be a column of X.*'patinet'"):
+        net.fit(rows, y)
+
+
+def test_validation_labels_need_validation_rows(X, y, make_net):
+    with pytest.raises(ValueError, match="`X_val` and `y_val` must be given together"):
+        make_net().fit(X, y, y_val=y)
+
+
+def test_a_repeated_column_name_is_named(X, y, make_net):
+    twice = pd.concat([X, X[["age"]]], axis=1)
+    with pytest.raises(ValueError, match=r"more than one column named \['age'\]"):
+        make_net().fit(twice, y)
+
+
+def test_negative_weights_are_an_error(X, y, make_net):
+    with pytest.raises(ValueError, match="Negative values.*sample_weight"):
+        make_net().fit(X, y, sample_weight=-np.ones(len(X)))
+
+
 def test_validation_rows_of_the_user_are_taken(X, y, make_net):
     seen = Splits()
     net = make_net(early_stopping=True, callbacks=[seen], monitor="balanced_accuracy")
@@ -253,9 +278,13 @@ def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
         ({"sampler": "balanced", "class_weight": "balanced"}, "both correct the class imbalance"),
         ({"monitor": "nonsense", "early_stopping": True}, "`monitor` must be"),
         ({"loss": {"name": "hinge"}}, "`loss` must be one of"),
+        ({"loss": {"name": "focal", "gamma": -2}}, "`loss` takes one option"),
+        ({"loss": {"name": "cross_entropy", "gamma": 2}}, "`loss` takes one option"),
+        ({"class_weight": {"A": -1.0}}, "`class_weight` must hold finite weights"),
         ({"optimizer": {"name": "lion"}}, "`optimizer` must be one of"),
         ({"branch_weights": {"nope": 1.0}}, "unknown branches"),
         ({"lr": -1.0}, "'lr' parameter"),
+        ({"tta": 5}, "'tta' parameter"),
         ({"fusion": "sum"}, "'fusion' parameter"),
     ],
 )
@@ -315,3 +344,29 @@ def test_bf16_is_close_to_fp32(X, y, make_net):
     exact = net.predict_proba(X)
     net.net_.set_params(precision="bf16")
     assert np.abs(net.predict_proba(X) - exact).max() < 0.05
+
+
+def test_image_columns_that_are_not_named_are_no_metadata(X, y, make_net):
+    two = X.assign(other=X["image"].array)
+    net = make_net(image_columns=["image"], max_epochs=1).fit(two, y)
+    assert "other" not in net.feature_names_in_
+    with pytest.raises(TypeError, match="X must be a DataFrame with the columns"):
+        net.fit(X.drop(columns="image").to_numpy(), y)
+
+
+def test_settings_that_contradict_each_other_or_the_machine(X, y, make_net, tmp_path):
+    with pytest.raises(ValueError, match="`warm_start` and `checkpoint_dir`"):
+        make_net(warm_start=True, checkpoint_dir=tmp_path).fit(X, y)
+    with pytest.raises(ValueError, match="`device` must be 'auto' or a torch device"):
+        make_net(device="cuda:77").fit(X, y)
+
+
+def test_groups_with_gaps_and_labels_of_two_kinds(X, y, bunch, make_net):
+    groups = np.array(bunch.groups, dtype=object)
+    groups[0] = None
+    with pytest.raises(ValueError, match=f"1 of {len(X)} are missing"):
+        make_net(early_stopping=True).fit(X, y, groups=groups)
+    mixed = y.astype(object)
+    mixed.iloc[0] = 3
+    with pytest.raises(TypeError, match=r"labels of one type; got \['int', 'str'\]"):
+        make_net().fit(X, mixed)

@@ -57,3 +57,10 @@ def test_balanced_weights_are_n_over_c_times_count():
     assert weights.tolist() == [1.0, 5.0, 1.0]
     with pytest.raises(ValueError, match=r"unknown classes \['q'\]"):
         class_weight_tensors({"q": 1.0}, codec.transform(y), codec)
+
+
+def test_nan_beside_texts_in_a_list_is_missing_not_a_class():
+    y = [["a", "x"], ["b", np.nan], ["a", "y"]]
+    codec = LabelCodec().fit(y)
+    assert codec.public_classes()[1].tolist() == ["x", "y"]
+    assert codec.transform(y)[1, 1] == -1

@@ -159,3 +159,9 @@ def test_embedder_gives_the_backbone_s_pooled_features(bunch):
         expected = embedder.module_.pool(embedder.module_(images))
     assert_allclose(features.iloc[:3, :512], expected, atol=1e-5)
     pd.testing.assert_frame_equal(embedder.transform(frame.iloc[::-1]), features.iloc[::-1])
+
+
+def test_a_lesionnet_has_at_least_one_metadata_layer(pairs, make_net):
+    X, y = pairs
+    with pytest.raises(ValueError, match="'metadata_layers' parameter"):
+        make_net(LesionNetClassifier, metadata_layers=0).fit(X, y)

@@ -195,6 +195,20 @@ def test_a_column_without_values_keeps_its_place(imputation):  # FAILURES 22
     assert list(later) == list(out)
 
 
+def test_rows_without_names_are_numbered_columns():
+    rows = [[1.0, 2.0], [3.0, 5.0]]
+    for X in (rows, np.array(rows), pd.DataFrame(rows)):
+        assert list(make_lesion_transformer().fit_transform(X)) == ["x0", "x1"]
+    with pytest.raises(ValueError, match="a table or a 2-D array; got Series"):
+        make_lesion_transformer().fit(pd.Series([1.0, 2.0]))
+
+
+def test_numbers_are_not_taken_for_positions_of_columns():
+    X = pd.DataFrame({1: [1.0, 2.0], 0: ["a", "b"]})
+    with pytest.raises(TypeError, match="column names must be texts; got 1"):
+        make_lesion_transformer().fit(X)
+
+
 def test_empty_columns_can_be_dropped():
     X = make_table()[["age", "n_lesions"]].assign(age=np.nan)
     with pytest.warns(UserWarning, match="without any observed values: \\['age'\\]"):

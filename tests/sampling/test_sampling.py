@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from imblearn.over_sampling import SMOTE, SMOTENC
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC
 from imblearn.pipeline import make_pipeline
 from imblearn.utils.estimator_checks import parametrize_with_checks
 from numpy.testing import assert_allclose, assert_array_equal
@@ -287,3 +287,18 @@ def test_metadata_is_mixed_as_the_sampler_does(lesions):
     expected = clone(sampler).fit_resample(X[["age", "sex"]], y)
     pd.testing.assert_frame_equal(found[0], expected[0])
     assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize("sampler", [SMOTE(k_neighbors=2), ADASYN(n_neighbors=2)])
+def test_samplers_that_mix_images_get_advice(sampler, in_memory):
+    pictures = [np.full((4, 4, 3), row, dtype=np.uint8) for row in range(20)]
+    paths = [f"{row}.jpg" for row in range(20)]
+    X = pd.DataFrame({"image": ImageArray(pictures if in_memory else paths), "age": range(20)})
+    with pytest.raises(ValueError, match="Embed them first"):
+        sampler.fit_resample(X, [0] * 14 + [1] * 6)
+
+
+def test_a_nan_beside_texts_is_no_class():
+    with pytest.raises(ValueError, match="missing labels"):
+        ClassBalancedSampler().fit_resample(np.zeros((4, 1)), ["a", "a", "b", np.nan])
