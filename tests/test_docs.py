@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sklearn.base import BaseEstimator
 
 import sklearn_skin
 
@@ -134,7 +135,7 @@ def numpydoc_names():
                 found.append(path)
             elif inspect.isclass(value) and not dataclasses.is_dataclass(value):
                 # Methods of pandas' arrays, torch's modules and skorch's callbacks are theirs.
-                own = vars(value).items() if hasattr(value, "get_params") else ()
+                own = vars(value).items() if issubclass(value, BaseEstimator) else ()
                 methods = [key for key, v in own if inspect.isfunction(v) and key[0] != "_"]
                 found += [path, *(f"{path}.{method}" for method in methods)]
     return found
