@@ -128,6 +128,9 @@ class Backbone(nn.Module):
         self : Backbone
         """
         super().train(mode)
+        # Called before every step of training; with nothing frozen there is nothing to look for.
+        if not mode or all(parameter.requires_grad for parameter in self.parameters()):
+            return self
         for module in self.modules():
             parameters = list(module.parameters())
             if parameters and not any(p.requires_grad for p in parameters):
