@@ -113,9 +113,10 @@ class CategoryCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class EmptyCategoryFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Fill the gaps of columns that were empty in `fit` by the category 'missing'.
+    """Make columns that were empty in `fit` hold the category 'missing' alone.
 
-    Such columns have no mode; filled so, they keep their place.
+    Such columns have no mode; filled so, they keep their place, and values that come later
+    change nothing that a classifier has learnt.
     """
 
     def fit(self, X, y=None):
@@ -125,11 +126,11 @@ class EmptyCategoryFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         return self
 
     def transform(self, X):
-        """Return X without gaps in those columns."""
+        """Return X with those columns constant."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        filled = {name: X[name].where(X[name].notna(), _MISSING) for name in self.empty_}
-        return X.assign(**filled)
+        constant = pd.Series(_MISSING, index=X.index, dtype=object)
+        return X.assign(**dict.fromkeys(self.empty_, constant))
 
 
 def _as_floats(column):

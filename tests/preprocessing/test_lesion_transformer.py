@@ -368,3 +368,10 @@ def test_feature_groups_by_values_tell_numbered_columns_apart():
     )
     transformer = make_lesion_transformer().fit(X)
     assert feature_groups(transformer.transform(X)) == feature_groups(transformer)
+
+
+def test_a_category_that_was_empty_in_fit_stays_constant():
+    empty = pd.DataFrame({"age": [30.0, 40.0], "site": pd.array([None, None], dtype="str")})
+    later = empty.assign(site=pd.array(["arm", None], dtype="str"))
+    transformer = make_lesion_transformer().fit(empty)
+    pd.testing.assert_frame_equal(transformer.transform(later), transformer.transform(empty))
