@@ -111,12 +111,6 @@ class EncoderPair(nn.Module):
             self.out_features, 0, allow_missing_images=allow_missing_images or modality_dropout > 0
         )
 
-    @property
-    def frozen(self) -> bool:
-        """Whether the vectors depend on nothing that is trained."""
-        frozen = all(encoder.frozen for encoder in self.encoders)
-        return frozen and not len(self.attentions) and not self.modality_dropout
-
     def _hide(self, present: Tensor | None, like: Tensor) -> Tensor | None:
         """Check which images (n, 2) there are and, in training, hide some."""
         if present is not None and not self.allow_missing_images and not bool(present.all()):

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,16 +92,6 @@ def read_checkpoint(directory, fingerprint):
             f"remove {directory} to start again."
         )
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def clear_checkpoint(directory):
-    """Remove the checkpoint files in `directory`, and it if it is then empty."""
-    directory = Path(directory)
-    (directory / MANIFEST).unlink(missing_ok=True)
-    for path in directory.glob("epoch-*.pt"):
-        path.unlink(missing_ok=True)
-    if directory.is_dir() and not any(directory.iterdir()):
-        shutil.rmtree(directory)
 
 
 def _read_manifest(directory, fingerprint):
