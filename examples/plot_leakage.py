@@ -19,8 +19,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+from sklearn_skin.audit import check_leakage
 from sklearn_skin.datasets import make_lesions
-from sklearn_skin.model_selection import check_leakage
 from sklearn_skin.neural_network import JointFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 

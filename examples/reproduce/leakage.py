@@ -11,8 +11,8 @@ from _runs import Runs, network_settings, parser, run, shared_settings, take_row
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
+from sklearn_skin.audit import check_leakage
 from sklearn_skin.datasets import load_ham10000
-from sklearn_skin.model_selection import check_leakage
 from sklearn_skin.neural_network import JointFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 

@@ -1,11 +1,10 @@
-"""Tuning of models, and checks of data and splits."""
+"""Tuning of models."""
 
 from sklearn_skin._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "_leakage": ["check_data", "check_leakage"],
         "_objective": ["StudyObjective"],
         "_pruning": ["PruningCallback"],
         "_search_space": ["search_space"],

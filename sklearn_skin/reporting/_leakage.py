@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_skin.model_selection import check_data, check_leakage
+from sklearn_skin.audit import check_data, check_leakage
 from sklearn_skin.reporting._blocks import Table, Text
 
 _MAX_FINDINGS = 100

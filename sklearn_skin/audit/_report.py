@@ -66,7 +66,7 @@ class LeakageReport(Bunch):
     Examples
     --------
     >>> from sklearn_skin.datasets import make_lesions
-    >>> from sklearn_skin.model_selection import check_data
+    >>> from sklearn_skin.audit import check_data
     >>> lesions = make_lesions(12, random_state=0)
     >>> check_data(lesions.data, lesions.target, cache_dir=None)
     <LeakageReport: nothing found in 12 rows and 12 images>
@@ -125,7 +125,7 @@ class LeakageReport(Bunch):
     def _repr_html_(self):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
-    def tell(self, on_leak, stacklevel=3):
+    def warn_or_raise(self, on_leak, stacklevel=3):
         """Warn or raise, if something was found.
 
         Parameters

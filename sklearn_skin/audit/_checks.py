@@ -5,17 +5,17 @@ from numbers import Integral, Real
 import pandas as pd
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
-from sklearn_skin.image import PixelCache
-from sklearn_skin.model_selection._leakage_columns import (
+from sklearn_skin.audit._columns import (
     LEAKY_NAMES,
     leaky_names,
     predictive_columns,
     predictive_gaps,
 )
-from sklearn_skin.model_selection._leakage_pairs import add_images
-from sklearn_skin.model_selection._leakage_report import LeakageReport
-from sklearn_skin.model_selection._leakage_splits import read_splits, shared_groups, shared_rows
-from sklearn_skin.model_selection._leakage_table import CheckedTable
+from sklearn_skin.audit._pairs import add_images
+from sklearn_skin.audit._report import LeakageReport
+from sklearn_skin.audit._splits import read_splits, shared_groups, shared_rows
+from sklearn_skin.audit._table import CheckedTable
+from sklearn_skin.image import PixelCache
 
 _CONSTRAINTS = {
     "image_columns": [str, "array-like"],
@@ -102,7 +102,7 @@ def check_data(
     Examples
     --------
     >>> import pandas as pd
-    >>> from sklearn_skin.model_selection import check_data
+    >>> from sklearn_skin.audit import check_data
     >>> X = pd.DataFrame({"age": [40.0, 60.0], "dx_type": ["histo", "consensus"]})
     >>> check_data(X, ["nevus", "melanoma"], on_leak="ignore")
     <LeakageReport: found in 2 rows and 0 images
@@ -112,7 +112,7 @@ def check_data(
     table = CheckedTable(X, y, None, image_columns, group_column)
     report = _examine(table, leaky_columns, max_auc, max_missing_auc)
     add_images(report, table, [], None, PixelCache(cache_dir), n_jobs)
-    return report.tell(on_leak)
+    return report.warn_or_raise(on_leak)
 
 
 @validate_params(
@@ -221,7 +221,7 @@ def check_leakage(
     --------
     >>> from sklearn.model_selection import KFold
     >>> from sklearn_skin.datasets import make_lesions
-    >>> from sklearn_skin.model_selection import check_leakage
+    >>> from sklearn_skin.audit import check_leakage
     >>> lesions = make_lesions(6, images_per_lesion=2, random_state=0)
     >>> check_leakage(lesions.data, lesions.target, lesions.groups,
     ...               splits=KFold(2), cache_dir=None, on_leak="ignore")
@@ -237,7 +237,7 @@ def check_leakage(
         report.rows = shared_rows(sides, table.X.index)
         report.groups = shared_groups(sides, table.group_labels, table.X.index)
     add_images(report, table, sides, max_distance, PixelCache(cache_dir), n_jobs)
-    return report.tell(on_leak)
+    return report.warn_or_raise(on_leak)
 
 
 def _examine(table, leaky_columns, max_auc, max_missing_auc):

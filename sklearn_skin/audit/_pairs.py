@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.model_selection._leakage_images import (
+from sklearn_skin.audit._images import (
     full_picture,
     identical_pairs,
     near_pairs,
     read_thumbnails,
     same_pixels,
 )
-from sklearn_skin.model_selection._leakage_splits import crossing
+from sklearn_skin.audit._splits import crossing
 
 
 def add_images(report, table, sides, max_distance, cache, n_jobs):

@@ -18,7 +18,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_skin import model_selection
+from sklearn_skin import audit
+from sklearn_skin.audit._columns import leaky_names
+from sklearn_skin.audit._images import (
+    ORIENTATIONS,
+    _hashes,
+    _low_frequencies,
+    _orient,
+    _orient_frequencies,
+)
 from sklearn_skin.datasets import (
     load_ham10000,
     load_milk10k,
@@ -27,25 +35,15 @@ from sklearn_skin.datasets import (
 )
 from sklearn_skin.exceptions import DataLeakageWarning
 from sklearn_skin.image import ImageArray, load_pixels
-from sklearn_skin.model_selection._leakage_columns import leaky_names
-from sklearn_skin.model_selection._leakage_images import (
-    ORIENTATIONS,
-    _hashes,
-    _low_frequencies,
-    _orient,
-    _orient_frequencies,
-)
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 
 def check_data(*args, **options):
-    return model_selection.check_data(*args, **{"cache_dir": None, "on_leak": "ignore"} | options)
+    return audit.check_data(*args, **{"cache_dir": None, "on_leak": "ignore"} | options)
 
 
 def check_leakage(*args, **options):
-    return model_selection.check_leakage(
-        *args, **{"cache_dir": None, "on_leak": "ignore"} | options
-    )
+    return audit.check_leakage(*args, **{"cache_dir": None, "on_leak": "ignore"} | options)
 
 
 @pytest.fixture(scope="module")
