@@ -6,12 +6,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_array": ["ImageArray", "as_images"],
-        "_augmentation": ["make_augmentation"],
         "_cache": ["PixelCache"],
         "_decoding": ["read_image"],
         "_dtype": ["ImageDtype"],
         "_loading": ["load_pixels"],
         "_steps": ["ImageStep", "apply_steps"],
-        "_tta": ["tta_views"],
     },
 )

@@ -13,10 +13,12 @@ __getattr__, __dir__, __all__ = attach(
         "_lesionnet": ["LesionNet"],
         "_shared": ["SharedFusionNet"],
         "_super_resolution": ["SuperResolutionNet"],
+        "augmentation": ["make_augmentation"],
         "backbones": ["Backbone", "make_backbone"],
         "fusion": [],
         "heads": ["Head", "LinearHeads"],
         "losses": ["BranchLoss"],
         "metadata": ["MetadataEncoder"],
+        "views": ["tta_views"],
     },
 )

@@ -65,7 +65,7 @@ freeze : {"backbone"} or int, default=None
 image_size : int or (int, int), default=224
     Height and width in pixels that images are resized to.
 augment : str, dict or list of str, default=None
-    Random changes of training images; see `sklearn_skin.image.make_augmentation`.
+    Random changes of training images; see `sklearn_skin.modules.make_augmentation`.
 optimizer : {"adam", "adamw", "sgd"} or dict, default="adam"
     Optimiser; "sgd" has a momentum of 0.9. A dict gives a ``"name"`` and options.
 lr : float, default=1e-3

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import torch
 
-from sklearn_skin.image import make_augmentation
+from sklearn_skin.modules import make_augmentation
 from sklearn_skin.neural_network._batches import balanced_row_weights
 from sklearn_skin.neural_network._callbacks import (
     OPTIMIZERS,

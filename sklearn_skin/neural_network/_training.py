@@ -9,7 +9,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from sklearn_skin.exceptions import NonFiniteLossError
-from sklearn_skin.image import tta_views
+from sklearn_skin.modules import tta_views
 from sklearn_skin.neural_network._batches import make_loader
 from sklearn_skin.neural_network._callbacks import ProgressBar
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sklearn_skin.image import make_augmentation, tta_views
-from sklearn_skin.image._augmentation import AUGMENTATIONS
+from sklearn_skin.modules import make_augmentation, tta_views
+from sklearn_skin.modules.augmentation import AUGMENTATIONS
 
 
 def make_images(n=6, size=16, seed=0):

@@ -63,7 +63,7 @@ class RandomAugmentation(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.image._augmentation import RandomAugmentation
+    >>> from sklearn_skin.modules.augmentation import RandomAugmentation
     >>> RandomAugmentation(flip=0.5, noise=0.1)(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 3, 8, 8])
     """
@@ -124,7 +124,7 @@ def make_augmentation(
 
     Examples
     --------
-    >>> from sklearn_skin.image._augmentation import make_augmentation
+    >>> from sklearn_skin.modules.augmentation import make_augmentation
     >>> make_augmentation("flips").options["flip"]
     0.5
     >>> make_augmentation(None) is None
