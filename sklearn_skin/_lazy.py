@@ -13,7 +13,7 @@ def attach(package, submodules):
         The package's `__name__`.
     submodules : dict of str to list of str
         Module below the package -> the public names that it defines. An empty list makes
-        the module itself the public name.
+        the module itself the public name. A leading dot means beside the package.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def attach(package, submodules):
     def __getattr__(name):
         if name not in origin:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(f"{package}.{origin[name]}")
+        module = importlib.import_module(f".{origin[name]}", package)
         value = module if name in modules else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.utils._targets import task_labels
+from sklearn_skin.utils import task_labels, task_names
 
 
 class CheckedTable:
@@ -21,19 +21,11 @@ class CheckedTable:
             groups = X[group_column]
         check_consistent_length(X, y, groups)
         self.X = X
-        self.tasks = {} if y is None else dict(zip(_task_names(y), task_labels(y)))
+        self.tasks = {} if y is None else dict(zip(task_names(y), task_labels(y)))
         self.groups = None if groups is None else _as_codes(groups)
         self.group_labels = groups
         self.images = _image_columns(X, image_columns)
         self.metadata = X.drop(columns=[*self.images, *([group_column] if group_column else [])])
-
-
-def _task_names(y):
-    if isinstance(y, pd.DataFrame):
-        return [str(name) for name in y.columns]
-    if np.ndim(y) == 1:
-        return [str(getattr(y, "name", None) or "y")]
-    return [f"y{task}" for task in range(np.shape(y)[1])]
 
 
 def _as_codes(groups):

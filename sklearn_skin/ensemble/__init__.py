@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_fusion_m4net": ["FusionM4NetClassifier"],
-        "_simplex": ["search_simplex_weights"],
+        ".utils": ["search_simplex_weights"],
         "_weighted_fusion": ["WeightedFusionClassifier"],
     },
 )

@@ -32,13 +32,13 @@ from sklearn_skin.ensemble._second_stage import (
     second_stage_params,
     warn_of_calibration,
 )
-from sklearn_skin.ensemble._simplex import search_simplex_weights
 from sklearn_skin.ensemble._stage_features import (
     MetadataColumns,
     named_image_columns,
     probability_names,
 )
 from sklearn_skin.metrics import mean_task_accuracy
+from sklearn_skin.utils import search_simplex_weights
 
 # Values per weight of the published loops: three branches, then P1 and P2.
 _GRID = (50, 100)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_skin.ensemble._branches import fit_params
-from sklearn_skin.neural_network._labels import LabelCodec
+from sklearn_skin.utils import LabelCodec, task_names
 
 
 class FusionMixin(ClassifierMixin):
@@ -91,7 +91,7 @@ class FusionMixin(ClassifierMixin):
         codec = LabelCodec(classes).fit(y)
         codes = codec.transform(y)
         groups = self._groups_of(X, groups)
-        self._task_names = _task_names(y, codes.shape[1])
+        self._task_names = task_names(y)
         X = self._read(X, reset=True)
         check_consistent_length(X, codes, groups)
         if sample_weight is not None:
@@ -205,8 +205,3 @@ def _union(labels):
 def _needs_names(X, group_column):
     numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes)
     return not numeric or group_column in X.columns
-
-
-def _task_names(y, n_tasks):
-    names = getattr(y, "columns", range(n_tasks))
-    return [str(name) for name in names]

@@ -21,7 +21,7 @@ from sklearn_skin.ensemble._branches import (
 )
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
 from sklearn_skin.ensemble._meta import FusionMixin, missing_as_nan
-from sklearn_skin.ensemble._simplex import search_simplex_weights
+from sklearn_skin.utils import search_simplex_weights
 
 CV_CONSTRAINT = [None, Integral, StrOptions({"prefit"}), HasMethods(["split"]), "array-like"]
 

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_skin.ensemble import search_simplex_weights
-from sklearn_skin.ensemble._simplex import _lattice, _make_objective
 from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import find_network
+from sklearn_skin.utils import score_simplex_weights, search_simplex_weights, simplex_lattice
 
 _CORNERS = np.array([[0, 0], [1, 0], [0.5, np.sqrt(3) / 2]])
 
@@ -125,14 +124,13 @@ class BranchWeightsDisplay:
         names, tables = list(predictions), list(predictions.values())
         if len(names) not in (2, 3):
             raise ValueError(f"Two or three branches can be drawn; got {len(names)}: {names}.")
-        objective = _make_objective(tables, y, None, classes)
-        weights = _lattice(len(names), n_steps, np.inf)
+        weights = simplex_lattice(len(names), n_steps)
         best, score = search_simplex_weights(tables, y, classes=classes)
         used = None if used_weights is None else np.array([used_weights[n] for n in names])
         return cls(
             names,
             weights,
-            objective.score(weights),
+            score_simplex_weights(tables, y, weights, classes=classes),
             best_weights=best,
             best_score=score,
             used_weights=used,

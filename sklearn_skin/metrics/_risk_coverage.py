@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_skin.utils._targets import known_task_labels, task_probabilities
+from sklearn_skin.utils import known_task_labels, task_probabilities
 
 
 def risk_coverage_curve(y_true, y_proba, *, classes=None):

@@ -8,7 +8,7 @@ from sklearn.metrics import multilabel_confusion_matrix, recall_score
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_skin.utils._targets import known_task_labels, plain, task_labels
+from sklearn_skin.utils import known_task_labels, narrow_dtype, task_labels
 
 _AVERAGES = ("binary", "macro", "micro", "weighted", None)
 
@@ -160,7 +160,7 @@ def _known_rows(y_true, y_pred, sample_weight):
         return y_true, y_pred, sample_weight
     known = tasks[0].known
     check_consistent_length(known, y_pred, sample_weight)
-    guess = plain(task_labels(y_pred, "y_pred")[0].values[known])
+    guess = narrow_dtype(task_labels(y_pred, "y_pred")[0].values[known])
     weight = None if sample_weight is None else np.asarray(sample_weight)[known]
     return tasks[0].labels, guess, weight
 

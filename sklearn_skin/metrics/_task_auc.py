@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
 
-from sklearn_skin.utils._targets import known_task_labels, task_probabilities, task_weights
+from sklearn_skin.utils import known_task_labels, task_probabilities, task_weights
 
 _AVERAGES = ("task", "category", None)
 

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_s
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.metrics._sensitivity_specificity import specificity_score
-from sklearn_skin.utils._targets import known_task_labels, plain, task_labels, task_weights
+from sklearn_skin.utils import known_task_labels, narrow_dtype, task_labels, task_weights
 
 
 def mean_task_accuracy(y_true, y_pred, *, sample_weight=None):
@@ -203,7 +203,7 @@ def _mean_over_tasks(score, y_true, y_pred, sample_weight):
             raise ValueError(
                 f"`y_pred` lacks {int((~guess.known[truth.known]).sum())} labels in task {task}."
             )
-        labels = plain(guess.values[truth.known])
+        labels = narrow_dtype(guess.values[truth.known])
         scores.append(score(truth.labels, labels, sample_weight=weights[truth.known, task]))
     scores = np.array(scores, dtype=float)
     # A task whose score is undefined (specificity of a single class) has no say.

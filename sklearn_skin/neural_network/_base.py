@@ -24,10 +24,10 @@ from sklearn_skin.neural_network._columns import (
     group_positions,
     read_table,
 )
-from sklearn_skin.neural_network._labels import LabelCodec
 from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS, complete_class
 from sklearn_skin.neural_network._run import combine_branches, run_prediction, run_training
 from sklearn_skin.neural_network._splits import FitData, hold_out, needs_validation
+from sklearn_skin.utils import LabelCodec
 
 
 class BaseLesionClassifier(ClassifierMixin, BaseEstimator):

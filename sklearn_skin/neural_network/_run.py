@@ -21,8 +21,8 @@ from sklearn_skin.neural_network._callbacks import (
     resolve_scorer,
 )
 from sklearn_skin.neural_network._checkpoint import TrainingCheckpoint, finished_epochs
+from sklearn_skin.neural_network._class_weights import class_weight_tensors
 from sklearn_skin.neural_network._features import precompute_features
-from sklearn_skin.neural_network._labels import class_weight_tensors
 from sklearn_skin.neural_network._training import TrainingNet, resolve_device
 
 # Settings that change how, not what, a fit computes.
@@ -191,7 +191,7 @@ def _branch_weights(net, p, train, valid):
 
 
 def _searched_weights(net, p, valid):
-    from sklearn_skin.ensemble import search_simplex_weights
+    from sklearn_skin.utils import search_simplex_weights
 
     branches = net.branch_probabilities(valid, int(p.tta))
     codes = valid.codes.astype(float)

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.datasets._bunch import AGE_BANDS, AGE_EDGES
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.utils._targets import known_task_labels
+from sklearn_skin.utils import known_task_labels
 
 MISSING = "missing"
 # More different numbers than this are put into bands.

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.sampling._rows import check_rows, take_rows
-from sklearn_skin.utils._targets import known_task_labels
+from sklearn_skin.utils import known_task_labels
 
 
 class MultiTaskSampler(BaseSampler):

@@ -1,7 +1,26 @@
-"""Tools for people who build on this package."""
+"""Tools that every room uses: targets and labels, folds by group, weights of an average, files."""
 
 from sklearn_skin._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
-    __name__, {"_discovery": ["all_estimators"], "_optional": ["optional_import"]}
+    __name__,
+    {
+        "_discovery": ["all_estimators"],
+        "_files": ["replacing"],
+        "_folds": ["grouped_folds"],
+        "_labels": ["LabelCodec"],
+        "_optional": ["optional_import"],
+        "_pipelines": ["split_pipeline"],
+        "_rows": ["list_names", "row_names"],
+        "_simplex": ["score_simplex_weights", "search_simplex_weights", "simplex_lattice"],
+        "_targets": [
+            "TaskLabels",
+            "known_task_labels",
+            "narrow_dtype",
+            "task_labels",
+            "task_names",
+            "task_probabilities",
+            "task_weights",
+        ],
+    },
 )

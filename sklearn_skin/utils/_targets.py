@@ -8,7 +8,22 @@ from sklearn.utils.validation import check_consistent_length
 
 
 class TaskLabels(NamedTuple):
-    """Labels of one task: `values` (n,) and `known` (n,), False where a label is missing."""
+    """Labels of one task, some of which may be missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Labels.
+    known : bool ndarray of shape (n,)
+        False where a label is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_skin.utils import TaskLabels
+    >>> TaskLabels(np.array(["b", "a", ""]), np.array([True, True, False])).classes.tolist()
+    ['a', 'b']
+    """
 
     values: np.ndarray
     known: np.ndarray
@@ -21,7 +36,7 @@ class TaskLabels(NamedTuple):
     @property
     def labels(self):
         """The known labels, in the order of the rows."""
-        return plain(self.values[self.known])
+        return narrow_dtype(self.values[self.known])
 
 
 def task_labels(y, name="y"):
@@ -46,7 +61,7 @@ def task_labels(y, name="y"):
 
     Examples
     --------
-    >>> from sklearn_skin.utils._targets import task_labels
+    >>> from sklearn_skin.utils import task_labels
     >>> first, second = task_labels([["nevus", 1], [None, 0]])
     >>> first.classes.tolist(), first.known.tolist(), second.classes.tolist()
     (['nevus'], [True, False], [0, 1])
@@ -54,7 +69,7 @@ def task_labels(y, name="y"):
     if isinstance(y, pd.DataFrame):
         columns = [np.asarray(y.iloc[:, task]) for task in range(y.shape[1])]
     else:
-        array = _as_array(y)
+        array = as_array(y)
         if array.ndim not in (1, 2):
             raise ValueError(f"`{name}` must have shape (n,) or (n, n_tasks); got {array.shape}.")
         columns = [array] if array.ndim == 1 else list(array.T)
@@ -64,7 +79,30 @@ def task_labels(y, name="y"):
 
 
 def known_task_labels(y, name="y"):
-    """Split targets into tasks like `task_labels`; a task without any label is an error."""
+    """Split targets into tasks like `task_labels`; a task without any label is an error.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, T)
+        Labels; NaN, None and NA are missing.
+    name : str, default="y"
+        What error messages call it.
+
+    Returns
+    -------
+    tasks : list of TaskLabels
+
+    Raises
+    ------
+    ValueError
+        If every label of a task is missing.
+
+    Examples
+    --------
+    >>> from sklearn_skin.utils import known_task_labels
+    >>> len(known_task_labels([[0, 1], [None, 1]]))
+    2
+    """
     tasks = task_labels(y, name)
     for task, labels in enumerate(tasks):
         if not labels.known.any():
@@ -73,8 +111,58 @@ def known_task_labels(y, name="y"):
     return tasks
 
 
+def task_names(y):
+    """Return a name for each task: of its column, or ``y``, ``y0``, ``y1``, ….
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, T)
+        Labels.
+
+    Returns
+    -------
+    names : list of str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_skin.utils import task_names
+    >>> task_names(pd.DataFrame({"diagnosis": ["nevus"], "elevation": ["flat"]}))
+    ['diagnosis', 'elevation']
+    """
+    if isinstance(y, pd.DataFrame):
+        return list(map(str, y.columns))
+    labels = as_array(y)
+    if labels.ndim < 2:
+        return [str(getattr(y, "name", None) or "y")]
+    return [f"y{task}" for task in range(labels.shape[1])]
+
+
 def task_weights(sample_weight, n_rows, n_tasks):
-    """Return weights (n, T) from None, (n,) or (n, T); negative ones are an error."""
+    """Return a weight for each row and task.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,) or (n, T), or None
+        Weights of rows, or of rows in tasks; None weighs all equally.
+    n_rows, n_tasks : int
+        Numbers n and T.
+
+    Returns
+    -------
+    weights : ndarray of shape (n, T)
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or there is another number of them.
+
+    Examples
+    --------
+    >>> from sklearn_skin.utils import task_weights
+    >>> task_weights([1, 2], 2, 2).tolist()
+    [[1.0, 1.0], [2.0, 2.0]]
+    """
     if sample_weight is None:
         return np.ones((n_rows, n_tasks))
     weights = np.asarray(sample_weight, dtype=float)
@@ -99,15 +187,29 @@ def task_probabilities(proba, tasks, classes=None, name="y_proba"):
         Scores per class. With one task of two classes also (n,): those of the second class.
     tasks : list of TaskLabels
         The true labels.
-    classes : array-like, list of array-like or None
+    classes : array-like, list of array-like or None, default=None
         Labels of the columns, per task; None takes the sorted known labels.
-    name : str
+    name : str, default="y_proba"
         What error messages call `proba`.
 
     Returns
     -------
     scores : list of ndarray of shape (n, C_t)
+        Per task.
     classes : list of ndarray of shape (C_t,)
+        Labels of the columns.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a score is not finite or a label has no column.
+
+    Examples
+    --------
+    >>> from sklearn_skin.utils import task_labels, task_probabilities
+    >>> scores, classes = task_probabilities([0.25, 0.75], task_labels(["a", "b"]))
+    >>> scores[0].tolist(), classes[0].tolist()
+    ([[0.75, 0.25], [0.25, 0.75]], ['a', 'b'])
     """
     scores = _as_tables(proba, len(tasks), name)
     classes = _as_classes(classes, tasks)
@@ -127,13 +229,30 @@ def task_probabilities(proba, tasks, classes=None, name="y_proba"):
     return scores, classes
 
 
-def plain(values):
-    """Give an object array of one kind of label the dtype of that kind."""
+def narrow_dtype(values):
+    """Give an object array of one kind of label the dtype of that kind.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        Labels.
+
+    Returns
+    -------
+    values : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_skin.utils import narrow_dtype
+    >>> narrow_dtype(np.array([True, False], dtype=object)).dtype
+    dtype('bool')
+    """
     values = np.asarray(values)
     return np.asarray(values.tolist()) if values.dtype == object and len(values) else values
 
 
-def _as_array(y):
+def as_array(y):
     if hasattr(y, "__array__") or hasattr(y, "dtype"):
         return np.asarray(y)
     # NumPy would turn a NaN beside strings into the string "nan".

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_skin.ensemble import search_simplex_weights
-from sklearn_skin.ensemble._simplex import _ratios
+from sklearn_skin.utils._simplex import _ratios
 
 
 def make_problem(seed, n_branches=3, n_rows=None, n_classes=None):

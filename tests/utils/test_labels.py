@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_skin.neural_network._labels import LabelCodec, class_weight_tensors
+from sklearn_skin.neural_network._class_weights import class_weight_tensors
+from sklearn_skin.utils import LabelCodec
 
 
 @pytest.mark.parametrize(

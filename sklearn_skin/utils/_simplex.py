@@ -6,8 +6,8 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_skin.ensemble._simplex_exact import maximise_on_segment, maximise_on_triangle
-from sklearn_skin.ensemble._simplex_objective import Objective, distance_to_uniform
+from sklearn_skin.utils._simplex_exact import maximise_on_segment, maximise_on_triangle
+from sklearn_skin.utils._simplex_objective import Objective, distance_to_uniform
 from sklearn_skin.utils._targets import known_task_labels, task_probabilities, task_weights
 
 _SEARCHES = ("exact", "grid")
@@ -112,6 +112,59 @@ def search_simplex_weights(
     else:
         weights = _maximise(objective)
     return weights, float(objective.score(weights[None])[0])
+
+
+def score_simplex_weights(predictions, y, weights, *, sample_weight=None, classes=None):
+    """Score weighted averages as `search_simplex_weights` does.
+
+    Parameters
+    ----------
+    predictions, y
+        As in :func:`search_simplex_weights`.
+    weights : array-like of shape (m, K)
+        Weights to score, one row each.
+    sample_weight, classes : default=None
+        As in :func:`search_simplex_weights`.
+
+    Returns
+    -------
+    scores : ndarray of shape (m,)
+        Mean over tasks of the accuracy, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_skin.utils import score_simplex_weights
+    >>> first = np.array([[0.9, 0.1], [0.6, 0.4]])
+    >>> second = np.array([[0.6, 0.4], [0.1, 0.9]])
+    >>> score_simplex_weights([first, second], [0, 1], [[1, 0], [0.5, 0.5]])
+    array([0.5, 1. ])
+    """
+    objective = _make_objective(predictions, y, sample_weight, classes)
+    return objective.score(np.asarray(weights, dtype=np.float64))
+
+
+def simplex_lattice(n_weights, n_steps):
+    """Return all weights that are multiples of ``1 / n_steps`` and sum to 1.
+
+    Parameters
+    ----------
+    n_weights : int
+        Number of weights K, at least 2.
+    n_steps : int
+        Steps per weight, at least 1.
+
+    Returns
+    -------
+    weights : ndarray of shape (m, K)
+
+    Examples
+    --------
+    >>> from sklearn_skin.utils import simplex_lattice
+    >>> simplex_lattice(2, 2).tolist()
+    [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
+    """
+    return _lattice(n_weights, n_steps, np.inf)
 
 
 def _check_options(search, n_grid):

@@ -8,7 +8,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
-from sklearn_skin.utils._targets import _as_array
+from sklearn_skin.utils._targets import as_array, narrow_dtype
 
 MISSING = -1
 
@@ -18,8 +18,25 @@ class LabelCodec:
 
     Parameters
     ----------
-    classes : array-like, list of array-like or None
+    classes : array-like, list of array-like or None, default=None
         All classes (per task); None learns them from y.
+
+    Attributes
+    ----------
+    classes_ : list of ndarray
+        Sorted labels per task.
+    multi_task : bool
+        Whether y had several columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_skin.utils import LabelCodec
+    >>> codec = LabelCodec().fit(["nevus", "melanoma", "nevus"])
+    >>> codec.transform(["nevus", "melanoma"]).tolist()
+    [[1], [0]]
+    >>> codec.decode(np.array([[1]])).tolist()
+    ['nevus']
     """
 
     def __init__(self, classes=None):
@@ -52,7 +69,7 @@ class LabelCodec:
             raise ValueError(f"y has no label{where}: every value is missing.")
         if not self.multi_task:
             _check_y(np.asarray(column), multi_output=False, y_numeric=False)
-        known = _plain(known)
+        known = narrow_dtype(known)
         check_classification_targets(known)
         if classes is None:
             if len(known) < 2:
@@ -89,7 +106,7 @@ class LabelCodec:
     def _encode(self, column, classes, name):
         codes = np.full(len(column), MISSING, dtype=np.int64)
         here = ~missing_labels(column)
-        values = _plain(column[here])
+        values = narrow_dtype(column[here])
         index = pd.Index(classes).get_indexer(values)
         if (index < 0).any():
             unknown = np.unique(values[index < 0]).tolist()
@@ -121,7 +138,7 @@ def as_columns(y):
     if isinstance(y, pd.DataFrame):
         columns = [y[name].to_numpy() for name in y.columns]
     else:
-        y = _as_array(y)
+        y = as_array(y)
         if y.ndim < 2:
             return [column_or_1d(y)], False
         if y.ndim > 2:
@@ -148,51 +165,3 @@ def _sorted_labels(values, where):
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in values})
         raise TypeError(f"y must hold labels of one type{where}; got {kinds}.") from error
-
-
-def _plain(values):
-    """Give object columns of one kind of label their own dtype."""
-    values = np.asarray(values)
-    return np.array(values.tolist()) if values.dtype == object and len(values) else values
-
-
-def class_weight_tensors(class_weight, codes, codec):
-    """Return one tensor (C_t,) per task, or None without class weights.
-
-    "balanced" is n / (C · n_c), over the rows that have a label of the task.
-    """
-    import torch
-
-    if class_weight is None:
-        return None
-    n_tasks = codes.shape[1]
-    per_task = class_weight if isinstance(class_weight, list) else [class_weight] * n_tasks
-    if len(per_task) != n_tasks:
-        raise ValueError(
-            f"`class_weight` must hold one entry per task ({n_tasks}); got {len(per_task)}."
-        )
-    weights = [
-        _task_weights(choice, column[column >= 0], classes)
-        for choice, column, classes in zip(per_task, codes.T, codec.classes_)
-    ]
-    return [torch.from_numpy(weight.astype(np.float32)) for weight in weights]
-
-
-def _task_weights(choice, codes, classes):
-    if choice is None:
-        return np.ones(len(classes))
-    if choice == "balanced":
-        counts = np.bincount(codes, minlength=len(classes))
-        # A class without rows has no part in the loss, whatever its weight.
-        return len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    known = classes.tolist()
-    unknown = [label for label in choice if label not in known]
-    if unknown:
-        raise ValueError(f"`class_weight` names unknown classes {unknown}; known are {known}.")
-    weights = np.array([float(choice.get(label, 1.0)) for label in known])
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(
-            f"`class_weight` must hold finite weights of at least 0, not all of them 0; "
-            f"got {choice!r}."
-        )
-    return weights
