@@ -4,10 +4,9 @@ import warnings
 
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_score, recall_score
-from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.metrics._sensitivity_specificity import specificity_score
-from sklearn_skin.utils import known_task_labels, narrow_dtype, task_labels, task_weights
+from sklearn_skin.utils import mean_over_tasks
 
 
 def mean_task_accuracy(y_true, y_pred, *, sample_weight=None):
@@ -50,7 +49,7 @@ def mean_task_accuracy(y_true, y_pred, *, sample_weight=None):
     >>> mean_task_accuracy(y_true, [["nevus", 1], ["nevus", 1], ["nevus", 0]])
     0.83...
     """
-    return _mean_over_tasks(accuracy_score, y_true, y_pred, sample_weight)
+    return mean_over_tasks(accuracy_score, y_true, y_pred, sample_weight)
 
 
 def mean_task_balanced_accuracy(y_true, y_pred, *, sample_weight=None):
@@ -79,7 +78,7 @@ def mean_task_balanced_accuracy(y_true, y_pred, *, sample_weight=None):
     >>> mean_task_balanced_accuracy([0, 0, 0, 1, None], [0, 0, 0, 0, 1])
     0.5
     """
-    return _mean_over_tasks(_balanced_accuracy, y_true, y_pred, sample_weight)
+    return mean_over_tasks(_balanced_accuracy, y_true, y_pred, sample_weight)
 
 
 def mean_task_sensitivity(y_true, y_pred, *, sample_weight=None):
@@ -108,7 +107,7 @@ def mean_task_sensitivity(y_true, y_pred, *, sample_weight=None):
     >>> mean_task_sensitivity([[0, 1], [1, 1]], [[0, 1], [0, 1]])
     0.75
     """
-    return _mean_over_tasks(_macro(recall_score), y_true, y_pred, sample_weight)
+    return mean_over_tasks(_macro(recall_score), y_true, y_pred, sample_weight)
 
 
 def mean_task_specificity(y_true, y_pred, *, sample_weight=None):
@@ -137,7 +136,7 @@ def mean_task_specificity(y_true, y_pred, *, sample_weight=None):
     >>> mean_task_specificity([0, 1, 1, None], [0, 0, 1, 1])
     0.75
     """
-    return _mean_over_tasks(_macro(specificity_score), y_true, y_pred, sample_weight)
+    return mean_over_tasks(_macro(specificity_score), y_true, y_pred, sample_weight)
 
 
 def mean_task_precision(y_true, y_pred, *, sample_weight=None):
@@ -166,7 +165,7 @@ def mean_task_precision(y_true, y_pred, *, sample_weight=None):
     >>> mean_task_precision([0, 1, 1, 1], [0, 0, 1, 1])
     0.75
     """
-    return _mean_over_tasks(_macro(precision_score, 0.0), y_true, y_pred, sample_weight)
+    return mean_over_tasks(_macro(precision_score, 0.0), y_true, y_pred, sample_weight)
 
 
 def _balanced_accuracy(y_true, y_pred, sample_weight):
@@ -189,22 +188,3 @@ def _macro(score, zero_division=np.nan):
         )
 
     return macro
-
-
-def _mean_over_tasks(score, y_true, y_pred, sample_weight):
-    tasks, predicted = known_task_labels(y_true, "y_true"), task_labels(y_pred, "y_pred")
-    check_consistent_length(tasks[0].known, predicted[0].known)
-    if len(tasks) != len(predicted):
-        raise ValueError(f"`y_pred` has {len(predicted)} tasks, `y_true` has {len(tasks)}.")
-    weights = task_weights(sample_weight, len(tasks[0].known), len(tasks))
-    scores = []
-    for task, (truth, guess) in enumerate(zip(tasks, predicted)):
-        if not guess.known[truth.known].all():
-            raise ValueError(
-                f"`y_pred` lacks {int((~guess.known[truth.known]).sum())} labels in task {task}."
-            )
-        labels = narrow_dtype(guess.values[truth.known])
-        scores.append(score(truth.labels, labels, sample_weight=weights[truth.known, task]))
-    scores = np.array(scores, dtype=float)
-    # A task whose score is undefined (specificity of a single class) has no say.
-    return float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")

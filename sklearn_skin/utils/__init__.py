@@ -16,11 +16,13 @@ __getattr__, __dir__, __all__ = attach(
         "_targets": [
             "TaskLabels",
             "known_task_labels",
+            "mean_over_tasks",
             "narrow_dtype",
             "task_labels",
             "task_names",
             "task_probabilities",
             "task_weights",
         ],
+        "_task_classifier": ["TaskClassifierMixin"],
     },
 )

@@ -229,6 +229,55 @@ def task_probabilities(proba, tasks, classes=None, name="y_proba"):
     return scores, classes
 
 
+def mean_over_tasks(metric, y_true, y_pred, sample_weight=None):
+    """Return the mean over tasks of a score of predicted labels; missing labels are left out.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, y_pred, sample_weight=...)`` -> float, for the known rows of one task.
+        A task for which it is NaN has no say.
+    y_true : array-like of shape (n,) or (n, T)
+        True labels; NaN, None and NA are missing.
+    y_pred : array-like of shape (n,) or (n, T)
+        Predicted labels.
+    sample_weight : array-like of shape (n,) or (n, T), default=None
+        Weight of every row.
+
+    Returns
+    -------
+    score : float
+        NaN where the metric is, in every task.
+
+    Raises
+    ------
+    ValueError
+        If a task has no label, the shapes differ, or `y_pred` lacks a label where `y_true` has
+        one.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import accuracy_score
+    >>> from sklearn_skin.utils import mean_over_tasks
+    >>> mean_over_tasks(accuracy_score, [["nevus", 1], [None, 0]], [["nevus", 1], ["nevus", 1]])
+    0.75
+    """
+    tasks, predicted = known_task_labels(y_true, "y_true"), task_labels(y_pred, "y_pred")
+    check_consistent_length(tasks[0].known, predicted[0].known)
+    if len(tasks) != len(predicted):
+        raise ValueError(f"`y_pred` has {len(predicted)} tasks, `y_true` has {len(tasks)}.")
+    weights = task_weights(sample_weight, len(tasks[0].known), len(tasks))
+    scores = []
+    for task, (truth, guess) in enumerate(zip(tasks, predicted)):
+        lacking = int((~guess.known[truth.known]).sum())
+        if lacking:
+            raise ValueError(f"`y_pred` lacks {lacking} labels in task {task}.")
+        labels = narrow_dtype(guess.values[truth.known])
+        scores.append(metric(truth.labels, labels, sample_weight=weights[truth.known, task]))
+    scores = np.array(scores, dtype=float)
+    return float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
+
+
 def narrow_dtype(values):
     """Give an object array of one kind of label the dtype of that kind.
 
