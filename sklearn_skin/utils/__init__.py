@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],
+        "_fit_metadata": ["metadata_for_fit"],
         "_folds": ["grouped_folds"],
         "_labels": ["LabelCodec"],
         "_optional": ["optional_import"],
