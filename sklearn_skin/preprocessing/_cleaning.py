@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.impute import SimpleImputer
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_skin.image import ImageDtype, as_images
+from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
 
 _SHOWN_VALUES = 5  # per column, in warnings
 _MISSING = "missing"
@@ -45,7 +47,16 @@ class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise type(error)(f"column {column.name!r}: {error}") from error
 
 
-class NumberCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class MetadataCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of the first step of metadata, which also writes the columns' names without ``=``."""
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names from which `raw_column` reads the columns."""
+        names = super().get_feature_names_out(input_features)
+        return np.array([escape(name) for name in names], dtype=object)
+
+
+class NumberCleaner(MetadataCleaner):
     """Turn numbers, booleans and texts that hold numbers into float64, gaps into NaN.
 
     Columns without any value in `fit` stay empty: nothing is known about their scale.
@@ -61,13 +72,13 @@ class NumberCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return X as float64."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        columns = {name: _as_floats(X[name]) for name in X.columns}
+        columns = {escape(name): _as_floats(X[name]) for name in X.columns}
         for name in self.empty_:
-            columns[name] = np.nan
+            columns[escape(name)] = np.nan
         return pd.DataFrame(columns, index=X.index, dtype=np.float64)
 
 
-class CategoryCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class CategoryCleaner(MetadataCleaner):
     """Give each category one spelling: ``'Male '`` and ``'male'`` are the same, as are
     ``'True'`` and ``True``, ``3`` and ``3.0``.
 
@@ -98,7 +109,7 @@ class CategoryCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for name in X.columns:
             texts, spellings = _as_texts(X[name]), self.spellings_[name]
             known = texts.map(lambda text, n=name, s=spellings: s.get(self._key(n, text), text))
-            columns[name] = known.astype(object).where(known.notna(), np.nan)
+            columns[escape(name)] = known.astype(object).where(known.notna(), np.nan)
             new = [text for text in known.dropna().unique() if text not in spellings.values()]
             if new:
                 unseen[name] = new
@@ -110,6 +121,18 @@ class CategoryCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if text is None or text is np.nan:
             return None
         return text if name in self.keeps_case_ else text.casefold()
+
+
+class NumberImputer(SimpleImputer):
+    """SimpleImputer whose indicators are features of the column that they tell of."""
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the columns' names, then those of the indicators."""
+        names = super().get_feature_names_out(input_features)
+        if self.add_indicator:
+            columns = _check_feature_names_in(self, input_features)[self.indicator_.features_]
+            names[len(names) - len(columns) :] = [indicator_name(name) for name in columns]
+        return names
 
 
 class EmptyCategoryFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

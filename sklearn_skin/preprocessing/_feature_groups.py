@@ -1,32 +1,82 @@
-"""Which features come from which raw column."""
+"""Names of encoded features, which tell the raw column that each comes from."""
 
-import numpy as np
+import re
+
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-_INDICATOR = "missingindicator_"
+from sklearn_skin.image import ImageDtype
+from sklearn_skin.utils import split_pipeline
+
+_CODES = {"=": "%3D", "%": "%25"}
+_CHARACTERS = {code: character for character, code in _CODES.items()}
+# A plain % stays as it is, so that "area %" keeps its name; only a % that reads as a code changes.
+_IN_NAME = re.compile(r"=|%(?=3D|25)")
+_IN_VALUE = re.compile(r"^(=|%(?=3D|25))")
 
 
-def feature_groups(source, *, columns=None):
-    """Group encoded metadata features by the raw column that they come from.
+def encoded_name(column, value):
+    """Return the name of the feature that tells whether `column`, written by `escape`, is `value`.
+
+    A value never starts with ``=``, so that an indicator has a name of its own.
+    """
+    return f"{column}={_IN_VALUE.sub(_encode, str(value))}"
+
+
+def indicator_name(column):
+    """Return the name of the feature that tells where `column`, written by `escape`, is missing."""
+    return f"{column}==missing"
+
+
+def escape(column):
+    """Write the name of a raw column without ``=``."""
+    return _IN_NAME.sub(_encode, str(column))
+
+
+def raw_column(feature_name):
+    """Return the raw column that an encoded feature comes from: the text before its first ``=``.
 
     Parameters
     ----------
-    source : fitted ColumnTransformer, Pipeline with one, DataFrame or sequence of str
-        The transformer knows the answer. In a DataFrame of encoded features, one-hot features
-        are found by their values: names with a common start before a ``_``, values of 0 and 1,
-        and at most a single 1 per row. Names alone need `columns`.
-    columns : sequence of str, default=None
-        Raw columns; a feature belongs to the longest of them that its name starts with. For
-        names without `columns`, those with the same text before the last ``_`` go together.
+    feature_name : str
+        Name of a feature. One without ``=`` is a raw column itself.
+
+    Returns
+    -------
+    column : str
+        ``%3D`` and ``%25``, which stand for ``=`` and ``%`` in encoded names, are read back.
+
+    Examples
+    --------
+    >>> from sklearn_skin.preprocessing import raw_column
+    >>> raw_column("sex=female"), raw_column("age"), raw_column("age==missing")
+    ('sex', 'age', 'age')
+    """
+    column = str(feature_name).partition("=")[0]
+    return re.sub("%3D|%25", lambda code: _CHARACTERS[code[0]], column)
+
+
+def feature_groups(source):
+    """Group encoded metadata features by the raw column that they come from.
+
+    Names alone decide, never values: see :func:`raw_column`.
+
+    Parameters
+    ----------
+    source : sequence of str, DataFrame, or fitted ColumnTransformer or Pipeline with one
+        Names of features; or a table of features, of which images are left out; or what makes
+        such a table, of which images and the group column are left out.
 
     Returns
     -------
     groups : dict of str to list of str
-        Raw column -> its features, in order. Image and group columns are left out for a
-        transformer made by :func:`make_lesion_transformer`.
+        Raw column -> its features, in order.
+
+    Raises
+    ------
+    ValueError
+        If a Pipeline or search holds no ColumnTransformer.
 
     Examples
     --------
@@ -35,92 +85,36 @@ def feature_groups(source, *, columns=None):
     >>> X = pd.DataFrame({"age": [30.0, 40.0], "sex": ["male", "female"]})
     >>> transformer = make_lesion_transformer().fit(X)
     >>> feature_groups(transformer)
-    {'age': ['age'], 'sex': ['sex_female', 'sex_male']}
-    >>> feature_groups(transformer.transform(X))
-    {'age': ['age'], 'sex': ['sex_female', 'sex_male']}
+    {'age': ['age'], 'sex': ['sex=female', 'sex=male']}
+    >>> feature_groups(["hx_cancer", "hx_melanoma", "site=arm", "site=leg"])
+    {'hx_cancer': ['hx_cancer'], 'hx_melanoma': ['hx_melanoma'], 'site': ['site=arm', 'site=leg']}
     """
-    if isinstance(source, Pipeline):
-        found = [step for _, step in source.steps if isinstance(step, ColumnTransformer)]
-        if not found:
-            raise ValueError("`source` must hold a ColumnTransformer; this Pipeline has none.")
-        source = found[-1]
-    if isinstance(source, ColumnTransformer):
-        return _from_transformer(source)
-    if columns is not None:
-        return _collect((name, _longest_prefix(name, columns)) for name in list(source))
     if isinstance(source, pd.DataFrame):
-        return _from_values(source)
-    return _from_names(list(source))
+        names = [name for name, dtype in source.dtypes.items() if not isinstance(dtype, ImageDtype)]
+    elif hasattr(source, "get_params"):
+        names = _metadata_names(source)
+    else:
+        names = list(source)
+    groups = {}
+    for name in names:
+        groups.setdefault(raw_column(name), []).append(name)
+    return groups
 
 
-def _from_transformer(transformer):
+def _metadata_names(estimator):
+    final, before = split_pipeline(estimator)
+    found = [step for step in [*before, final] if isinstance(step, ColumnTransformer)]
+    if not found:
+        raise ValueError(
+            f"`source` must hold a ColumnTransformer; this {type(estimator).__name__} has none."
+        )
+    transformer = found[-1]
     check_is_fitted(transformer)
     names = transformer.get_feature_names_out()
-    pairs = []
-    for block, _, columns in transformer.transformers_:
-        if block in ("image", "group"):
-            continue
-        features = names[transformer.output_indices_[block]]
-        pairs += [(name, _longest_prefix(name, columns)) for name in features]
-    return _collect(pairs)
+    others = [transformer.output_indices_.get(block) for block in ("image", "group")]
+    left_out = {name for block in others if block is not None for name in names[block]}
+    return [name for name in names if name not in left_out]
 
 
-def _longest_prefix(feature, columns):
-    name = str(feature).removeprefix(_INDICATOR)
-    fits = [c for c in map(str, columns) if name == c or name.startswith(f"{c}_")]
-    return max(fits, key=len, default=name)
-
-
-def _from_values(features):
-    values = features.select_dtypes("number").to_numpy(dtype=np.float64, na_value=np.nan)
-    names = list(features.select_dtypes("number").columns)
-    binary = {name for name, column in zip(names, values.T) if np.isin(column, (0, 1)).all()}
-    position = {name: i for i, name in enumerate(names)}
-    owner = {}
-    for name in names:
-        if name in owner:
-            continue
-        members = [name]
-        if name in binary and not str(name).startswith(_INDICATOR):
-            free = [n for n in names if n in binary and n not in owner]
-            members = _one_hot_with(name, free, values, position)
-        raw = _common_start(members) if len(members) > 1 else str(name).removeprefix(_INDICATOR)
-        owner |= dict.fromkeys(members, raw)
-    return _collect((name, owner[name]) for name in names)
-
-
-def _one_hot_with(name, free, values, position):
-    """Return the widest set of names with a common start whose rows sum to at most 1."""
-    parts = str(name).split("_")
-    for n_parts in range(1, len(parts)):
-        start = "_".join(parts[:n_parts]) + "_"
-        members = [n for n in free if str(n).startswith(start)]
-        if len(members) > 1:
-            if values[:, [position[n] for n in members]].sum(axis=1).max(initial=0) <= 1:
-                return members
-    return [name]
-
-
-def _common_start(names):
-    split = [name.split("_")[:-1] for name in names]
-    common = []
-    for parts in zip(*split):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    return "_".join(common)
-
-
-def _from_names(names):
-    starts = [str(name).removeprefix(_INDICATOR).rpartition("_")[0] for name in names]
-    return _collect(
-        (name, start if start and starts.count(start) > 1 else str(name).removeprefix(_INDICATOR))
-        for name, start in zip(names, starts)
-    )
-
-
-def _collect(pairs):
-    groups = {}
-    for feature, raw in pairs:
-        groups.setdefault(raw, []).append(feature)
-    return groups
+def _encode(match):
+    return _CODES[match[0]]

@@ -13,7 +13,9 @@ from sklearn_skin.preprocessing._cleaning import (
     EmptyCategoryFiller,
     ImageLifter,
     NumberCleaner,
+    NumberImputer,
 )
+from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
@@ -143,7 +145,7 @@ def make_lesion_transformer(
         Fill categories by their mode (by the network for 'neural'), or make gaps a category of
         their own, 'missing'.
     add_indicator : bool, default=False
-        Whether to add a column ``missingindicator_<name>`` for each number with gaps; with
+        Whether to add a column ``<name>==missing`` for each number with gaps; with
         ``imputation="neural"`` for categories too.
         Missingness can tell the diagnosis where data were collected unevenly.
     keep_empty_features : bool, default=True
@@ -157,8 +159,9 @@ def make_lesion_transformer(
     Returns
     -------
     transformer : ColumnTransformer
-        Unfitted, with pandas output. One-hot features are named ``<column>_<value>`` and stand
-        together; :func:`feature_groups` tells which features come from which column.
+        Unfitted, with pandas output. One-hot features are named ``<column>=<value>``, so that
+        :func:`feature_groups` reads from names which features come from which column. A ``=``
+        in a column's own name is written ``%3D``, and so is one that a value starts with.
 
     Raises
     ------
@@ -175,7 +178,7 @@ def make_lesion_transformer(
     >>> from sklearn_skin.preprocessing import make_lesion_transformer
     >>> X = pd.DataFrame({"age": [30.0, None, 50.0], "sex": ["male", "Male ", "female"]})
     >>> make_lesion_transformer(scale=False).fit_transform(X)
-        age  sex_female  sex_male
+        age  sex=female  sex=male
     0  30.0         0.0       1.0
     1  40.0         0.0       1.0
     2  50.0         1.0       0.0
@@ -209,7 +212,7 @@ def make_lesion_transformer(
 
 
 def _numeric(strategy, scale, add_indicator, keep_empty_features):
-    imputer = SimpleImputer(
+    imputer = NumberImputer(
         strategy=strategy, add_indicator=add_indicator, keep_empty_features=keep_empty_features
     )
     scaler = StandardScaler() if scale else "passthrough"
@@ -230,7 +233,9 @@ def _categorical(imputation, keep_empty_features):
 
 
 def _one_hot():
-    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return OneHotEncoder(
+        handle_unknown="ignore", sparse_output=False, feature_name_combiner=encoded_name
+    )
 
 
 def _neural_metadata(imputer, scale, categorical_imputation):

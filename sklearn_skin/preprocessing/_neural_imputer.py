@@ -26,6 +26,7 @@ from sklearn_skin.preprocessing._columns import (
     writable,
 )
 from sklearn_skin.preprocessing._denoising import TableCode, reconstruct, train
+from sklearn_skin.preprocessing._feature_groups import indicator_name
 
 _FEWEST_CHECKED = 10  # known cells of the held-out rows below which a column is not judged
 
@@ -57,7 +58,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     validation_fraction : float, default=0.2
         Share of the rows that is held out, in (0, 1).
     add_indicator : bool, default=False
-        Whether to add a column ``missingindicator_<name>`` for each column with gaps in `fit`.
+        Whether to add a column ``<name>==missing`` for each column with gaps in `fit`.
     keep_empty_features : bool, default=False
         Whether columns without any value in `fit` are kept, filled with 0, or with 'missing'
         where they hold no numbers.
@@ -200,7 +201,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
             return np.hstack(parts).astype(X.dtype, copy=False)
         columns = {X.columns[j]: self._fill_column(X, j, filled, missing) for j in keep}
         for j in shown:
-            columns[f"missingindicator_{X.columns[j]}"] = missing[:, j].astype(np.float64)
+            columns[indicator_name(X.columns[j])] = missing[:, j].astype(np.float64)
         out = pd.DataFrame(columns, index=X.index)
         return out.to_numpy(dtype=object) if X.attrs.get("was_array") else out
 
@@ -220,7 +221,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         shown = names[self._gaps] if self.add_indicator else []
-        indicators = np.array([f"missingindicator_{name}" for name in shown], dtype=object)
+        indicators = np.array([indicator_name(name) for name in shown], dtype=object)
         return np.concatenate([names[self._kept()], indicators])
 
     def _check(self, X, reset):

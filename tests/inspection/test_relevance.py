@@ -50,7 +50,7 @@ def test_attributions_are_complete_and_sum_over_raw_columns(pipeline, lesions):
     assert_allclose(result.attributions.sum(axis=1), result.change + result.delta)
     assert_allclose(result.raw_attributions.sum(axis=1), result.attributions.sum(axis=1))
     assert set(result.raw_attributions) == {"age", "sex", "site", "diameter"}
-    sites = [name for name in result.attributions if name.startswith("site_")]
+    sites = [name for name in result.attributions if name.startswith("site=")]
     assert_allclose(result.raw_attributions["site"], result.attributions[sites].sum(axis=1))
     assert result.attributions.index.tolist() == lesions.data.index[:20].tolist()
 

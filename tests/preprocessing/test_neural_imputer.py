@@ -139,7 +139,7 @@ def test_indicators():
     imputer = NeuralImputer(add_indicator=True, random_state=0)
     out = imputer.fit_transform(X)
     assert list(out) == list(imputer.get_feature_names_out())
-    assert_array_equal(out.filter(like="missingindicator_"), gaps)
+    assert_array_equal(out.filter(like="==missing"), gaps)
     values = X[["x", "y"]].to_numpy()
     assert imputer.fit_transform(values).shape == (60, 4)
 
