@@ -5,7 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "_bootstrap": ["bootstrap_interval"],
+        "_bootstrap": ["GroupBootstrap", "bootstrap_interval"],
         "_comparison": ["compare_models"],
         "_risk_coverage": ["risk_coverage_curve"],
         "_scorers": [

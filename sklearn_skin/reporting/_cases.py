@@ -87,7 +87,7 @@ class Cases:
         self.metadata = self.table.drop(columns=list(self.images))
         self.labels = np.asarray(X.index if isinstance(X, pd.DataFrame) else range(len(y)))
         self.has_groups = groups is not None
-        self.groups = _groups(groups, len(self))
+        self.groups = np.asarray(range(len(self)) if groups is None else groups, dtype=object)
         self.subgroups = _subgroups(subgroups, X, len(self))
         self.missing_share = None
         if self.metadata.shape[1]:
@@ -109,11 +109,6 @@ class Cases:
     def n_groups(self):
         """Number of patients."""
         return len(pd.unique(self.groups))
-
-    @property
-    def everywhere(self):
-        """All rows, as bool ndarray of shape (n,)."""
-        return np.ones(len(self), dtype=bool)
 
 
 def _tasks(y, labels, known_classes):
@@ -145,18 +140,6 @@ def sorted_union(*parts):
 def codes_of(labels, classes):
     """Return the position of each label in `classes`, -1 for an unknown one."""
     return pd.Index(classes).get_indexer(np.asarray(labels).tolist())
-
-
-def _groups(groups, n_rows):
-    if groups is None:
-        return np.arange(n_rows)
-    groups = np.asarray(groups, dtype=object)
-    n_missing = int(pd.isna(groups).sum())
-    if n_missing:
-        raise ValueError(f"`groups` must name the group of every row; {n_missing} are missing.")
-    if len(pd.unique(groups)) < 2:
-        raise ValueError("`groups` must hold at least two groups; got 1.")
-    return groups
 
 
 def _subgroups(subgroups, X, n_rows):

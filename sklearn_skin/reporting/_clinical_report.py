@@ -1,10 +1,12 @@
 """One file that says how good models are, for whom, and what they look at."""
 
 from datetime import UTC, datetime
-from numbers import Integral, Real
+from numbers import Integral
 
+import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_skin.metrics import GroupBootstrap
 from sklearn_skin.reporting._blocks import Cell
 from sklearn_skin.reporting._breakdowns import (
     comparison_section,
@@ -14,7 +16,6 @@ from sklearn_skin.reporting._breakdowns import (
 from sklearn_skin.reporting._card import NOTICE, card_section
 from sklearn_skin.reporting._cases import Cases
 from sklearn_skin.reporting._data import data_section
-from sklearn_skin.reporting._draws import GroupDraws
 from sklearn_skin.reporting._explanations import gallery_section, relevance_section
 from sklearn_skin.reporting._leakage import leakage_blocks
 from sklearn_skin.reporting._page import check_output, render, write_file
@@ -150,7 +151,8 @@ def clinical_report(
     >>> bool(metrics.loc["AUC", "estimate"] > 0.9)
     True
     """
-    _check_numbers(n_examples, n_resamples, confidence_level)
+    if not isinstance(n_examples, Integral) or n_examples < 0:
+        raise ValueError(f"`n_examples` must be an int >= 0; got {n_examples!r}.")
     for name in ("jinja2", "matplotlib"):
         optional_import(name, "report")  # before any work is done
     path = check_output(output)
@@ -166,13 +168,15 @@ def clinical_report(
             found[task] for found in map(classes_per_task, estimators.values()) if len(found) > task
         ],
     )
-    draws = GroupDraws(cases.groups, n_resamples, confidence_level, random_state)
+    draws = GroupBootstrap(
+        pd.Series(cases.groups, cases.labels),
+        n_resamples=n_resamples,
+        confidence_level=confidence_level,
+        random_state=random_state,
+    )
     predictions = {name: predict(name, model, cases) for name, model in estimators.items()}
     scores = {
-        name: [
-            task_scores(draws, task, prediction, cases.everywhere)
-            for task, prediction in zip(cases.tasks, tasks)
-        ]
+        name: [task_scores(draws, task, prediction) for task, prediction in zip(cases.tasks, tasks)]
         for name, tasks in predictions.items()
     }
     evaluation = Evaluation(cases, draws, predictions, scores)
@@ -201,14 +205,6 @@ def clinical_report(
     )
     write_file(path, page)
     return Bunch(path=path, tables=evaluation.tables, leakage_checked=X_train is not None)
-
-
-def _check_numbers(n_examples, n_resamples, confidence_level):
-    for name, value, least in (("n_examples", n_examples, 0), ("n_resamples", n_resamples, 1)):
-        if not isinstance(value, Integral) or value < least:
-            raise ValueError(f"`{name}` must be an int >= {least}; got {value!r}.")
-    if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
-        raise ValueError(f"`confidence_level` must lie in (0, 1); got {confidence_level!r}.")
 
 
 def _summary(evaluation):

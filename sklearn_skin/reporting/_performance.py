@@ -35,8 +35,8 @@ class Evaluation:
     ----------
     cases : Cases
         The test rows.
-    draws : GroupDraws
-        Bootstrap draws of patients.
+    draws : GroupBootstrap
+        Draws of patients.
     predictions : dict of str to list of Prediction
         Per model, one for each task.
     scores : dict of str to list of dict

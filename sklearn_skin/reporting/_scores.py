@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from sklearn_skin.reporting._draws import divide, mean_of_defined
-
 METRICS = (
     "Balanced accuracy",
     "Accuracy",
@@ -30,70 +28,81 @@ def class_rates(confusions):
     total = confusions.sum(axis=(-2, -1))[..., None]
     rejected = total - of_class - called + hits
     return (
-        divide(hits, of_class),
-        divide(rejected, total - of_class),
-        divide(hits, called),
-        divide(2 * hits, of_class + called),
+        _share(hits, of_class),
+        _share(rejected, total - of_class),
+        _share(hits, called),
+        _share(2 * hits, of_class + called),
     )
 
 
-def task_scores(draws, task, prediction, rows):
+def task_scores(draws, task, prediction):
     """Return {metric: values (1 + B,)} of a model's prediction of a task.
 
     Parameters
     ----------
-    draws : GroupDraws
-        Bootstrap draws.
+    draws : GroupBootstrap
+        Draws of patients.
     task : Task
         True codes and classes.
     prediction : Prediction
         What the model says about the task.
-    rows : bool ndarray of shape (n,)
-        Rows that count; those without a label are left out in any case.
     """
-    rows = rows & task.known
-    tables = draws.confusions(task.codes, prediction.codes, len(task.classes), rows)
+    tables = _confusions(draws, task, prediction, task.known)
     sensitivity, specificity, _, f1 = class_rates(tables)
     undefined = np.full(len(draws.weights), np.nan)
     found = {
-        "Balanced accuracy": mean_of_defined(sensitivity),
-        "Accuracy": divide(np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))),
-        "Mean specificity": mean_of_defined(specificity),
-        "Macro F1": mean_of_defined(f1),
+        "Balanced accuracy": _class_mean(sensitivity),
+        "Accuracy": _share(np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))),
+        "Mean specificity": _class_mean(specificity),
+        "Macro F1": _class_mean(f1),
         "AUC": undefined,
         "Brier score": undefined,
     }
     if prediction.scores is not None:
-        found["AUC"] = mean_of_defined(class_areas(draws, task, prediction, rows))
+        found["AUC"] = _class_mean(class_areas(draws, task, prediction))
     if prediction.proba is not None:
         truth = task.codes[:, None] == np.arange(len(task.classes))
         # As in scikit-learn: one of two classes counts, or all of more.
         scale = 2 if len(task.classes) == 2 else 1
         error = ((prediction.proba - truth) ** 2).sum(axis=1) / scale
-        found["Brier score"] = draws.means(error, rows)
+        found["Brier score"] = draws.means(error, task.known)
     return found
 
 
 def main_score(draws, task, prediction, rows):
-    """Return the values (1 + B,) of `MAIN_METRIC`, without computing the others."""
-    tables = draws.confusions(task.codes, prediction.codes, len(task.classes), rows & task.known)
-    return mean_of_defined(class_rates(tables)[0])
+    """Return the values (1 + B,) of `MAIN_METRIC` in some rows, without computing the others."""
+    return _class_mean(class_rates(_confusions(draws, task, prediction, rows & task.known))[0])
 
 
 def class_scores(draws, task, prediction):
     """Return {metric: values (1 + B, C)} of each class against the rest."""
-    tables = draws.confusions(task.codes, prediction.codes, len(task.classes), task.known)
+    tables = _confusions(draws, task, prediction, task.known)
     found = dict(zip(CLASS_METRICS, class_rates(tables)[:3]))
     if prediction.scores is not None:
-        found["AUC"] = class_areas(draws, task, prediction, task.known)
+        found["AUC"] = class_areas(draws, task, prediction)
     return found
 
 
-def class_areas(draws, task, prediction, rows):
+def class_areas(draws, task, prediction):
     """Return areas under the ROC curve (1 + B, C), each class against the rest."""
     return np.column_stack(
         [
-            draws.areas(task.codes == code, prediction.scores[:, code], rows)
+            draws.roc_aucs(task.codes == code, prediction.scores[:, code], task.known)
             for code in range(len(task.classes))
         ]
     )
+
+
+def _confusions(draws, task, prediction, rows):
+    return draws.confusion_matrices(task.codes, prediction.codes, len(task.classes), rows)
+
+
+def _share(part, whole):
+    # Without rows of a class both are 0, and 0 / 0 is the NaN that leaves it out of means.
+    with np.errstate(invalid="ignore"):
+        return part / whole
+
+
+def _class_mean(values):
+    """Return the mean over the classes (last axis) that are defined; NaN if none is."""
+    return _share(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))

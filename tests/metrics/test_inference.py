@@ -1,4 +1,4 @@
-"""Scorers, bootstrap intervals and the comparison of models."""
+"""Scorers, and the comparison of models."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,10 @@ from scipy.stats import friedmanchisquare, wilcoxon
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 
 from sklearn_skin.metrics import (
     SCORERS,
-    bootstrap_interval,
     compare_models,
     mean_task_accuracy,
     mean_task_auc,
@@ -84,74 +82,6 @@ def test_scorers_leave_out_missing_labels(data):
     holes[::2, 0] = np.nan
     expected = mean_task_accuracy(holes, forest.predict(X))
     assert TASK_SCORERS["mean_task_accuracy"](forest, X, holes) == expected
-
-
-def test_interval_of_accuracy_is_near_the_binomial_one():
-    rng = np.random.default_rng(0)
-    y = np.zeros(400)
-    pred = (rng.random(400) < 0.25).astype(float)
-    result = bootstrap_interval(accuracy_score, y, pred, random_state=0)
-    share = result.estimate
-    half = 1.96 * np.sqrt(share * (1 - share) / 400)
-    assert_allclose([result.low, result.high], [share - half, share + half], atol=0.01)
-    wider = bootstrap_interval(accuracy_score, y, pred, confidence_level=0.99, random_state=0)
-    assert wider.low < result.low < result.high < wider.high
-
-
-def test_whole_groups_are_drawn():
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(30), 5)
-    right = np.repeat(rng.random(30) < 0.7, 5)
-    sizes = []
-
-    def metric(y, pred):
-        counts = np.unique(y, return_counts=True)[1]
-        sizes.append(set((counts % 5).tolist()))
-        return np.mean(pred)
-
-    grouped = bootstrap_interval(metric, groups, right, groups=groups, random_state=0)
-    assert all(remainder == {0} for remainder in sizes)
-    single = bootstrap_interval(lambda y, p: np.mean(p), groups, right, random_state=0)
-    ratio = (grouped.high - grouped.low) / (single.high - single.low)
-    assert 1.8 < ratio < 2.7  # sqrt(5): five copies of a row hold one row's information
-
-
-def test_groups_of_one_row_are_no_groups():
-    y, pred = np.arange(40) % 2, np.arange(40) % 3 > 0
-    plain = bootstrap_interval(accuracy_score, y, pred, random_state=1, n_resamples=50)
-    names = [f"patient {i}" for i in range(40)]
-    grouped = bootstrap_interval(
-        accuracy_score, y, pred, groups=names, random_state=1, n_resamples=50
-    )
-    assert_allclose(plain.distribution, grouped.distribution)
-
-
-def test_interval_of_probabilities_of_several_tasks(data):
-    X, y = data
-    forest = RandomForestClassifier(5, random_state=0).fit(X[:60], y[:60])
-    frame = pd.DataFrame(y[60:], columns=["a", "b"])
-    result = bootstrap_interval(
-        mean_task_auc, frame, forest.predict_proba(X[60:]), n_resamples=50, random_state=0
-    )
-    assert result.low <= result.estimate <= result.high
-    assert_allclose(result.estimate, mean_task_auc(y[60:], forest.predict_proba(X[60:])))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"groups": [1, 1, 1, 1]}, "at least two groups"),
-        ({"groups": [1, None, 2, 2]}, "1 are missing"),
-        ({"groups": [1, 2]}, "inconsistent numbers of samples"),
-        ({"n_resamples": 0}, "`n_resamples` must be an int"),
-        ({"confidence_level": 95}, r"`confidence_level` must lie in \(0, 1\)"),
-        ({"metric": lambda y, p: np.nan}, "defined for only 0 of"),
-    ],
-)
-def test_bootstrap_errors(change, message):
-    arguments = {"metric": accuracy_score, "y": [0, 1, 0, 1], "pred": [0, 1, 1, 1]} | change
-    with pytest.raises(ValueError, match=message):
-        bootstrap_interval(**arguments)
 
 
 @pytest.fixture
