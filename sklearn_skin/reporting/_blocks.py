@@ -65,7 +65,7 @@ class Code(NamedTuple):
 class Figure(NamedTuple):
     """A plot: its SVG, its caption, and what it shows for those who cannot see it."""
 
-    svg: Any
+    svg: str
     caption: str
     alt: str
 

@@ -18,7 +18,7 @@ from sklearn_skin.reporting._cases import Cases
 from sklearn_skin.reporting._data import data_section
 from sklearn_skin.reporting._explanations import gallery_section, relevance_section
 from sklearn_skin.reporting._leakage import leakage_blocks
-from sklearn_skin.reporting._page import check_output, render, write_file
+from sklearn_skin.reporting._page import check_output, render
 from sklearn_skin.reporting._performance import (
     Evaluation,
     calibration_section,
@@ -34,7 +34,7 @@ from sklearn_skin.reporting._predictions import (
     predict,
 )
 from sklearn_skin.reporting._scores import task_scores
-from sklearn_skin.utils import optional_import
+from sklearn_skin.utils import optional_import, replacing
 
 
 def clinical_report(
@@ -203,7 +203,8 @@ def clinical_report(
         n_groups=cases.n_groups if cases.has_groups else None,
         sections=sections,
     )
-    write_file(path, page)
+    with replacing(path) as file:
+        file.write(page.encode())
     return Bunch(path=path, tables=evaluation.tables, leakage_checked=X_train is not None)
 
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -19,8 +18,6 @@ def render(**values):
         What the template shows.
     """
     jinja2 = optional_import("jinja2", "report")
-    from markupsafe import Markup
-
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sklearn_skin.reporting", ""),
         autoescape=True,
@@ -36,7 +33,7 @@ def render(**values):
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
     template = environment.get_template("report.html")
-    return template.render(script=Markup(script), policy=policy, **values)
+    return template.render(script=script, policy=policy, **values)
 
 
 def check_output(output):
@@ -55,25 +52,3 @@ def check_output(output):
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"`output`: the folder {path.parent} is not writable.")
     return path
-
-
-def write_file(path, text):
-    """Write `text` so that `path` holds all of it, or what was there before.
-
-    Parameters
-    ----------
-    path : Path
-        File to make or replace.
-    text : str
-        Its content.
-    """
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
