@@ -1,16 +1,14 @@
 """Columns that give the label away: by name, by what they predict, by their gaps."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_skin.preprocessing._columns import as_numbers, is_number
+from sklearn_skin.utils import grouped_folds
 
 # Words of column names that are known only after, or because of, the diagnosis.
 LEAKY_NAMES = (
@@ -38,7 +36,8 @@ LEAKY_NAMES = (
     r"^class$",
 )
 _MIN_ROWS = 20  # of a class, for a score of that class to mean something
-_FOLDS = 5
+_N_FOLDS = 5
+_MAX_NUMBER = 1e30  # sums of such numbers still fit into float32, in which trees compute
 _PERFECT = 0.999  # AUC of one class that no honest column has
 _SIGNIFICANCE = 0.001
 
@@ -100,22 +99,20 @@ def predictive_columns(table, tasks, groups, threshold):
 def _folds(y, groups):
     """Return folds of rows that have a label; none if there are too few rows to tell."""
     counts = np.bincount(y)
-    if len(counts) < 2 or counts.max() < _MIN_ROWS:
+    too_few = len(counts) < 2 or counts.max() < _MIN_ROWS
+    # Among fewer groups many an honest column happens to tell the labels apart.
+    if too_few or (groups is not None and len(np.unique(groups)) < _N_FOLDS):
         return []
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    splitter = kind(_FOLDS, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        try:
-            return list(splitter.split(np.zeros(len(y)), y, groups))
-        except ValueError:  # fewer groups than folds
-            return []
+    return grouped_folds(y, groups, _N_FOLDS, random_state=0)
 
 
 def _out_of_fold(column, y, n_classes, folds):
+    """Return the probabilities (n, C) that the column alone gives each row from other folds."""
     proba = np.zeros((len(y), n_classes))
-    if is_number(column.dtype):
-        values = as_numbers(column)[:, None]
+    if column.dtype.kind in "iuf":  # booleans are categories
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        # Trees take gaps, but not infinity.
+        values = values.clip(-_MAX_NUMBER, _MAX_NUMBER)
         for train, test in folds:
             tree = DecisionTreeClassifier(max_leaf_nodes=64, min_samples_leaf=3, random_state=0)
             tree.fit(values[train], y[train])
@@ -123,6 +120,7 @@ def _out_of_fold(column, y, n_classes, folds):
         return proba
     codes = pd.factorize(column.astype("str"), use_na_sentinel=False)[0]
     for train, test in folds:
+        # A value that other folds lack predicts the frequencies of the classes.
         prior = np.bincount(y[train], minlength=n_classes) / len(train)
         counts = np.zeros((codes.max() + 1, n_classes))
         np.add.at(counts, (codes[train], y[train]), 1)

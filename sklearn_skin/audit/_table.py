@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.utils import task_labels, task_names
+from sklearn_skin.utils import list_names, task_labels, task_names
 
 
 class CheckedTable:
@@ -45,5 +45,5 @@ def _image_columns(X, image_columns):
         )
     absent = [name for name in image_columns if name not in X.columns]
     if absent:
-        raise ValueError(f"`image_columns` must be columns of X; {absent} are not.")
+        raise ValueError(f"`image_columns` must be columns of X; got {list_names(absent)}.")
     return {name: as_images(X[name]) for name in image_columns}

@@ -5,6 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_bunch": ["age_bands"],
         "_derm7pt": ["load_derm7pt"],
         "_ham10000": ["load_ham10000"],
         "_isic_2019": ["load_isic_2019"],

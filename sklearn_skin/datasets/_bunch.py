@@ -7,8 +7,29 @@ from sklearn.utils import Bunch
 
 from sklearn_skin.datasets._files import find_image_columns, list_images
 
-AGE_EDGES = [0, 20, 40, 60, 80, 200]
-AGE_BANDS = ["0-19", "20-39", "40-59", "60-79", "80+"]
+
+def age_bands(age):
+    """Return the band of twenty years in which each age lies, as subgroups have it.
+
+    Parameters
+    ----------
+    age : array-like of shape (n,)
+        Ages in years, NaN where not known.
+
+    Returns
+    -------
+    bands : Series of shape (n,), ordered categories
+        "0-19", "20-39", "40-59", "60-79" or "80+"; NaN where the age is not known, negative or
+        200 and more. It keeps the index of a Series.
+
+    Examples
+    --------
+    >>> from sklearn_skin.datasets import age_bands
+    >>> age_bands([19, 20, 85]).tolist()
+    ['0-19', '20-39', '80+']
+    """
+    edges, labels = [0, 20, 40, 60, 80, 200], ["0-19", "20-39", "40-59", "60-79", "80+"]
+    return pd.cut(pd.Series(age), edges, right=False, labels=labels)
 
 
 def read_description(name):
@@ -25,8 +46,7 @@ def make_subgroups(index, *, sex=None, age=None, site=None, skin_tone=None):
     if sex is not None:
         columns["sex"] = pd.Series(sex, index=index, dtype="str")
     if age is not None:
-        bands = pd.cut(pd.Series(age, index=index), AGE_EDGES, right=False, labels=AGE_BANDS)
-        columns["age_band"] = bands.astype("str")
+        columns["age_band"] = age_bands(pd.Series(age, index=index)).astype("str")
     if site is not None:
         columns["site"] = pd.Series(site, index=index, dtype="str")
     if skin_tone is not None:

@@ -8,6 +8,8 @@ import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
 from sklearn.utils import Bunch
 
+from sklearn_skin.utils import list_names
+
 
 def compare_models(scores, *, alpha=0.05, greater_is_better=True):
     r"""Test whether models differ, given their scores on the same folds.
@@ -114,7 +116,9 @@ def _check_scores(scores, alpha):
         raise ValueError(f"`scores` must hold at least two models; got {list(table.columns)}.")
     broken = table.columns[~np.isfinite(table).all()].tolist()
     if broken:
-        raise ValueError(f"`scores` must be finite; the models {broken} have NaN or infinity.")
+        raise ValueError(
+            f"`scores` must be finite; NaN or infinity in models {list_names(broken)}."
+        )
     needed = int(np.ceil(1 - np.log2(alpha)))
     if len(table) < needed:
         raise ValueError(

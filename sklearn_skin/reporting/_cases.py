@@ -7,9 +7,9 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_skin.datasets._bunch import AGE_BANDS, AGE_EDGES
+from sklearn_skin.datasets import age_bands
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.utils import known_task_labels
+from sklearn_skin.utils import known_task_labels, list_names
 
 MISSING = "missing"
 # More different numbers than this are put into bands.
@@ -149,7 +149,7 @@ def _subgroups(subgroups, X, n_rows):
     if isinstance(subgroups, list | tuple):
         unknown = [name for name in subgroups if name not in getattr(X, "columns", [])]
         if unknown:
-            raise ValueError(f"`subgroups` names columns that X lacks: {unknown}.")
+            raise ValueError(f"`subgroups` names columns that X lacks: {list_names(unknown)}.")
         subgroups = X[list(subgroups)]
     if not isinstance(subgroups, pd.DataFrame):
         columns = {name: np.asarray(subgroups[name]) for name in subgroups}
@@ -173,7 +173,7 @@ def _levels(values):
     """Return an attribute as ordered categories, the missing ones last."""
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MAX_LEVELS:
         if "age" in str(values.name).lower():
-            values = pd.cut(values, AGE_EDGES, right=False, labels=AGE_BANDS)
+            values = age_bands(values)
         else:
             values = pd.qcut(values, 4, duplicates="drop")
         order = [str(level) for level in values.cat.categories]

@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.reporting._cases import codes_of
+from sklearn_skin.utils import list_names, split_pipeline
 
 
 class Prediction(NamedTuple):
@@ -69,19 +70,11 @@ def classes_per_task(estimator):
 
 
 def find_network(estimator):
-    """Return the network of this package inside `estimator`, or None.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any fitted model.
-    """
-    from sklearn_skin.inspection._rows import find_network
-
-    try:
-        return find_network(estimator)[0]
-    except TypeError:
-        return None
+    """Return the fitted network of this package inside Pipelines and searches, or None."""
+    network = split_pipeline(estimator)[0]
+    # Ensembles of networks have branches too, but only a network has a history of epochs.
+    is_network = hasattr(network, "predict_branches") and hasattr(network, "history_")
+    return network if is_network else None
 
 
 def predict(name, estimator, cases):
@@ -128,7 +121,7 @@ def _codes(name, predicted, cases):
     codes = [codes_of(labels, task.classes) for labels, task in zip(columns, cases.tasks)]
     for found, labels, task in zip(codes, columns, cases.tasks):
         if (found < 0).any():
-            unknown = sorted({str(label) for label in labels[found < 0].tolist()})
+            unknown = list_names(sorted(set(labels[found < 0].tolist()), key=str))
             raise ValueError(
                 f"`estimators`: {name!r} predicts labels that are not among its classes_ or in y "
                 f"({task.name}): {unknown}."

@@ -342,6 +342,21 @@ def test_a_column_that_holds_the_label(kind):
     assert check_data(lesions.data, lesions.target).ok
 
 
+def test_infinity_is_a_number_like_any_other():
+    y = np.tile(["A", "B"], 20)
+    X = pd.DataFrame({"secret": np.where(y == "A", -np.inf, np.inf), "age": np.arange(40.0)})
+    X.loc[:2, "age"] = np.inf, np.nan, 1e300
+    assert check_data(X, y).columns["column"].tolist() == ["secret"]
+
+
+def test_few_patients_prove_nothing():
+    groups = np.repeat(np.arange(5), 20)
+    y, sex = np.where(groups % 2, "A", "B"), np.where(groups % 2, "f", "m")
+    X = pd.DataFrame({"sex": sex})
+    assert check_leakage(X, y, groups).columns["column"].tolist() == ["sex"]
+    assert check_leakage(X[groups < 4], y[groups < 4], groups[groups < 4]).columns.empty
+
+
 def test_identifiers_predict_only_where_groups_are_not_kept_whole(lesions):
     X = lesions.data.assign(patient=lesions.groups)
     many = pd.concat([X.set_axis(X.index + str(k)) for k in range(4)])[["sex", "patient"]]
