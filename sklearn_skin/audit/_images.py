@@ -1,7 +1,6 @@
 """Pictures that are the same: identical pixels, and nearly identical ones."""
 
 import warnings
-from hashlib import blake2b
 from itertools import combinations, product
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_skin.image import apply_steps, load_pixels, read_image
+from sklearn_skin.utils import array_digest
 
 SIZE = 64  # side in pixels of the thumbnails that are compared
 # Chosen on HAM10000: 80 of 81 pairs found there show one lesion, and the last one is a
@@ -101,16 +101,11 @@ def same_pixels(thumbnails, full_picture):
     number : ndarray of shape (m,), dtype int
         Numbers 0, 1, … in order of appearance.
     """
-    digests = np.array([_digest(picture) for picture in thumbnails], dtype=object)
+    digests = np.array([array_digest(picture) for picture in thumbnails], dtype=object)
     candidates = pd.Series(digests).duplicated(keep=False).to_numpy()
     for i in np.flatnonzero(candidates):
-        digests[i] = _digest(full_picture(i))
+        digests[i] = array_digest(full_picture(i))
     return pd.factorize(digests)[0]
-
-
-def _digest(pixels):
-    shape = repr(pixels.shape).encode()
-    return blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=shape[:16]).digest()
 
 
 def full_picture(images, row):

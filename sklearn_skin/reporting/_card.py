@@ -13,6 +13,7 @@ import sklearn_skin
 from sklearn_skin.reporting._blocks import Code, Facts, Heading, Section, Table, Text
 from sklearn_skin.reporting._breakdowns import SMALL
 from sklearn_skin.reporting._predictions import classes_per_task, find_network
+from sklearn_skin.utils import array_digest, weights_digest
 
 NOTICE = "Research software, not a medical device"
 INTENDED_USE = (
@@ -121,11 +122,7 @@ def model_hash(estimator):
             return joblib.hash(estimator)
         except Exception as error:  # pickling runs the model's own code
             return f"none: {type(error).__name__}"
-    digest = hashlib.blake2b(digest_size=16)
-    for name, weight in network.module_.state_dict().items():
-        digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return weights_digest(network.module_)
 
 
 def data_hash(cases):
@@ -156,7 +153,7 @@ def _content(cell):
     if cell is None:
         return b""
     if isinstance(cell, np.ndarray):
-        return np.ascontiguousarray(cell).tobytes()
+        return array_digest(cell)
     try:
         return hashlib.blake2b(Path(cell).read_bytes(), digest_size=16).digest()
     except OSError:

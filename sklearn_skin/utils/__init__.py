@@ -5,6 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_digests": ["array_digest", "weights_digest"],
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],
         "_fit_metadata": ["metadata_for_fit"],
