@@ -5,7 +5,7 @@ from itertools import combinations
 import pandas as pd
 
 from sklearn_skin.metrics import compare_models
-from sklearn_skin.reporting._blocks import (
+from sklearn_skin.reporting._page import (
     Cell,
     Figures,
     Heading,
@@ -16,8 +16,8 @@ from sklearn_skin.reporting._blocks import (
     number,
     per_task,
 )
+from sklearn_skin.reporting._performance import MAIN_METRIC, METRICS, main_score
 from sklearn_skin.reporting._plots import forest_figure
-from sklearn_skin.reporting._scores import MAIN_METRIC, METRICS, main_score
 
 # Fewer rows than this say little about a subgroup.
 SMALL = 30
@@ -90,46 +90,33 @@ def _accuracy(draws, task, prediction, rows):
 
 def _breakdown(evaluation, position, found, name, score):
     """Return a plot and a table with a row for each of (attribute, level, rows)."""
-    cases, task = evaluation.cases, evaluation.cases.tasks[position]
+    task = evaluation.cases.tasks[position]
+    metric, head, caption = _TEXTS[name]
     rows, kept, plotted = [], [], {}
     for attribute, level, mask in found:
         mask = mask & task.known
-        n_rows, n_groups = int(mask.sum()), len(pd.unique(cases.groups[mask]))
-        cells = [
+        counts = [int(mask.sum()), len(pd.unique(evaluation.cases.groups[mask]))]
+        intervals = [
             evaluation.draws.interval(score(evaluation.draws, task, tasks[position], mask))
             for tasks in evaluation.predictions.values()
         ]
-        mark = "*" if n_rows < SMALL else ""
-        plotted.setdefault(_words(attribute), []).append((level + mark, cells))
-        place = [_words(attribute)] if name == "subgroups" else []
-        order = len(rows)
-        rows.append(
-            [*place, Cell(level + mark, value=order), n_rows, n_groups, *map(interval_cell, cells)]
-        )
+        shown = level + ("*" if counts[0] < SMALL else "")
+        plotted.setdefault(_words(attribute), []).append((shown, intervals))
+        # The names of the row, as many as the head has; levels sort as they come.
+        names = [_words(attribute), Cell(shown, value=len(rows))][-len(head) :]
+        rows.append([*names, *counts, *map(interval_cell, intervals)])
         kept += [
-            [task.name, attribute, level, n_rows, n_groups, model, *cell]
-            for model, cell in zip(evaluation.models, cells)
+            [task.name, attribute, level, *counts, model, *interval]
+            for model, interval in zip(evaluation.models, intervals)
         ]
-    evaluation.keep(
-        name,
-        ["task", "attribute", "level", "n_rows", "n_groups", "model", "estimate", "low", "high"],
-        kept,
-    )
-    metric, head, caption = _TEXTS[name]
+    columns = ["task", "attribute", "level", "n_rows", "n_groups", "model"]
+    evaluation.keep(name, [*columns, "estimate", "low", "high"], kept)
     plots = [
-        forest_figure(
-            [level for level, _ in parts],
-            evaluation.models,
-            [cells for _, cells in parts],
-            f"{metric} by {attribute}",
-            metric,
-        )
+        forest_figure(*zip(*parts), evaluation.models, f"{metric} by {attribute}", metric)
         for attribute, parts in plotted.items()
     ]
-    return [
-        Figures(plots),
-        Table(caption, [*head, "Rows", "Patients", *evaluation.models], rows, n_names=len(head)),
-    ]
+    columns = [*head, "Rows", "Patients", *evaluation.models]
+    return [Figures(plots), Table(caption, columns, rows, n_names=len(head))]
 
 
 def _words(attribute):
@@ -197,6 +184,22 @@ def _fold_blocks(evaluation, cv_scores):
     except ValueError as error:
         return [Text(f"No test was made: {error}", "warning")]
     evaluation.tables["folds"] = result.summary
+    return [_fold_text(result), *_fold_tables(result)]
+
+
+def _fold_text(result):
+    friedman = ""
+    if len(result.summary) > 2:
+        friedman = f"Friedman test: p = {number(result.friedman_p_value)}. "
+    return Text(
+        f"{friedman}{result.n_folds} folds. Pairs by Wilcoxon's signed-rank test with Holm's "
+        f"correction at {result.alpha:g}; average ranks that differ by less than "
+        f"{result.critical_difference:.2f} (Nemenyi) are alike. Folds share training rows, so "
+        "p-values are too small rather than too large."
+    )
+
+
+def _fold_tables(result):
     summary = [
         [str(name), *(float(value) for value in row)]
         for name, row in zip(result.summary.index, result.summary.to_numpy())
@@ -212,17 +215,7 @@ def _fold_blocks(evaluation, cv_scores):
         ]
         for pair in result.pairs.itertuples()
     ]
-    friedman = ""
-    if len(summary) > 2:
-        friedman = f"Friedman test: p = {number(result.friedman_p_value)}. "
-    text = (
-        f"{friedman}{result.n_folds} folds. Pairs by Wilcoxon's signed-rank test with Holm's "
-        f"correction at {result.alpha:g}; average ranks that differ by less than "
-        f"{result.critical_difference:.2f} (Nemenyi) are alike. Folds share training rows, so "
-        "p-values are too small rather than too large."
-    )
     return [
-        Text(text),
         Table(
             "Scores over the folds",
             ["Model", "Mean", "Standard deviation", "Average rank"],

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 import sklearn_skin
-from sklearn_skin.reporting._blocks import Code, Facts, Heading, Section, Table, Text
 from sklearn_skin.reporting._breakdowns import SMALL
-from sklearn_skin.reporting._predictions import classes_per_task, find_network
+from sklearn_skin.reporting._cases import classes_per_task, find_network
+from sklearn_skin.reporting._page import Code, Facts, Heading, Section, Table, Text
 from sklearn_skin.utils import array_digest, weights_digest
 
 NOTICE = "Research software, not a medical device"

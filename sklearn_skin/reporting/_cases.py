@@ -1,15 +1,16 @@
-"""The test rows: tasks, groups, subgroups and metadata, checked and aligned."""
+"""The test rows, and what the models say about them: checked and aligned."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils.validation import check_consistent_length
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_skin.datasets import age_bands
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.utils import known_task_labels, list_names
+from sklearn_skin.utils import known_task_labels, list_names, split_pipeline
 
 MISSING = "missing"
 # More different numbers than this are put into bands.
@@ -47,10 +48,8 @@ class Cases:
         Patients; every row on its own by default.
     subgroups : DataFrame, dict, list of str or None
         Attributes to break the evaluation down by, or their columns in X.
-    networks : list of BaseLesionClassifier
-        Networks among the models: they know which columns are images or groups.
-    known_classes : callable
-        Takes the position of a task and returns the classes that the models know.
+    estimators : iterable of estimator
+        The models: they know further classes; networks, which columns are images or groups.
 
     Attributes
     ----------
@@ -71,11 +70,12 @@ class Cases:
         Share of the metadata that is missing in each row.
     """
 
-    def __init__(self, X, y, groups, subgroups, networks, known_classes):
+    def __init__(self, X, y, groups, subgroups, estimators):
         labels = known_task_labels(y)
         check_consistent_length(X, labels[0].values, groups)
         self.X = X
-        self.tasks = _tasks(y, labels, known_classes)
+        self.tasks = _tasks(y, labels, [classes_per_task(model) for model in estimators])
+        networks = [network for network in map(find_network, estimators) if network]
         self._hidden = {network.group_column for network in networks}
         paths = {name for network in networks for name in network.image_columns_}
         self.table = self.as_table(X)
@@ -111,7 +111,7 @@ class Cases:
         return len(pd.unique(self.groups))
 
 
-def _tasks(y, labels, known_classes):
+def _tasks(y, labels, known):
     if isinstance(y, pd.DataFrame):
         names = [str(name) for name in y.columns]
     elif len(labels) == 1:
@@ -120,7 +120,8 @@ def _tasks(y, labels, known_classes):
         names = [f"task {task}" for task in range(len(labels))]
     tasks = []
     for position, (name, found) in enumerate(zip(names, labels)):
-        classes = sorted_union(found.classes, *known_classes(position))
+        others = [classes[position] for classes in known if len(classes) > position]
+        classes = sorted_union(found.classes, *others)
         codes = np.full(len(found.values), -1)
         codes[found.known] = codes_of(found.labels, classes)
         tasks.append(Task(name, classes, codes))
@@ -182,3 +183,175 @@ def _levels(values):
     text = values.astype("object").map(str, na_action="ignore").fillna(MISSING)
     order = [level for level in dict.fromkeys([*order, MISSING]) if (text == level).any()]
     return pd.Categorical(text, categories=order, ordered=True)
+
+
+class Prediction(NamedTuple):
+    """A model's answer to a task: codes (n,), and per class scores and probabilities, or None.
+
+    `scores` rank the rows; they are the probabilities where the model has them.
+    """
+
+    codes: np.ndarray
+    scores: np.ndarray | None
+    proba: np.ndarray | None
+
+    @property
+    def confidence(self):
+        """The probability (n,) of the predicted class."""
+        return np.take_along_axis(self.proba, self.codes[:, None], axis=1)[:, 0]
+
+
+def named_estimators(estimators):
+    """Return {name: fitted estimator}, or raise an error that names the model.
+
+    Parameters
+    ----------
+    estimators : estimator, list of (str, estimator), or dict of str to estimator
+        The models.
+    """
+    if hasattr(estimators, "predict"):
+        estimators = {type(estimators).__name__: estimators}
+    elif isinstance(estimators, list | tuple):
+        names = [pair[0] for pair in estimators if isinstance(pair, list | tuple)]
+        if len(names) != len(estimators) or len(set(names)) != len(names):
+            raise ValueError(
+                "`estimators` must be an estimator, a dict, or a list of (name, estimator) with "
+                f"different names; got {estimators!r}."
+            )
+        estimators = dict(estimators)
+    if not isinstance(estimators, dict) or not estimators:
+        raise ValueError(f"`estimators` must hold at least one estimator; got {estimators!r}.")
+    for name, estimator in estimators.items():
+        if not hasattr(estimator, "predict") or isinstance(estimator, type):
+            raise TypeError(
+                f"`estimators` must hold fitted classifiers; {name!r} is {estimator!r}."
+            )
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"`estimators`: {name!r} is not fitted. X and y are test rows: fit every model "
+                "on other rows first."
+            ) from error
+    return {str(name): estimator for name, estimator in estimators.items()}
+
+
+def classes_per_task(estimator):
+    """Return the classes of an estimator as a list over tasks, empty if it does not tell."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or len(classes) == 0:
+        return []
+    return list(classes) if np.ndim(classes[0]) == 1 else [np.asarray(classes)]
+
+
+def find_network(estimator):
+    """Return the fitted network of this package inside Pipelines and searches, or None."""
+    network = split_pipeline(estimator)[0]
+    # Ensembles of networks have branches too, but only a network has a history of epochs.
+    is_network = hasattr(network, "predict_branches") and hasattr(network, "history_")
+    return network if is_network else None
+
+
+def predict(name, estimator, cases):
+    """Return the Prediction of every task.
+
+    Parameters
+    ----------
+    name : str
+        The model's name in messages.
+    estimator : estimator
+        The fitted model.
+    cases : Cases
+        The test rows.
+
+    Raises
+    ------
+    ValueError
+        If the model has another number of tasks.
+    """
+    classes = classes_per_task(estimator)
+    proba = scores = None
+    if hasattr(estimator, "predict_proba"):
+        proba = scores = _aligned(estimator.predict_proba(cases.X), classes, cases)
+    elif hasattr(estimator, "decision_function") and len(cases.tasks) == 1:
+        scores = _aligned(estimator.decision_function(cases.X), classes, cases)
+    if proba is not None and find_network(estimator) is not None:
+        # Our networks predict the most probable class: no second pass over the images.
+        codes = [table.argmax(axis=1) for table in proba]
+    else:
+        codes = _codes(name, estimator.predict(cases.X), cases)
+    if len(codes) != len(cases.tasks):
+        raise ValueError(
+            f"`estimators`: {name!r} predicts {len(codes)} tasks, but y has {len(cases.tasks)}."
+        )
+    empty = [None] * len(codes)
+    return [Prediction(*parts) for parts in zip(codes, scores or empty, proba or empty)]
+
+
+def _codes(name, predicted, cases):
+    predicted = np.asarray(predicted)
+    columns = predicted.reshape(len(cases), -1).T
+    if len(columns) != len(cases.tasks):
+        return list(columns)
+    codes = [codes_of(labels, task.classes) for labels, task in zip(columns, cases.tasks)]
+    for found, labels, task in zip(codes, columns, cases.tasks):
+        if (found < 0).any():
+            unknown = list_names(sorted(set(labels[found < 0].tolist()), key=str))
+            raise ValueError(
+                f"`estimators`: {name!r} predicts labels that are not among its classes_ or in y "
+                f"({task.name}): {unknown}."
+            )
+    return codes
+
+
+def _aligned(tables, classes, cases):
+    """Return scores per task with a column for each class of the task."""
+    tables = list(tables) if isinstance(tables, list | tuple) else [np.asarray(tables)]
+    if len(tables) == 1 and tables[0].ndim == 1:
+        tables = [np.column_stack([-tables[0], tables[0]])]
+    if len(tables) != len(cases.tasks) or len(classes) != len(tables):
+        return None
+    aligned = []
+    for table, known, task in zip(tables, classes, cases.tasks):
+        if table.shape[1] != len(known):
+            return None  # one against one: scores of pairs of classes
+        # A class that the model does not know is the least likely one.
+        lowest = min(0.0, float(table.min()))
+        full = np.full((len(table), len(task.classes)), lowest)
+        full[:, codes_of(known, task.classes)] = table
+        aligned.append(full)
+    return aligned
+
+
+class Evaluation:
+    """Cases, bootstrap draws and what every model predicts.
+
+    Parameters
+    ----------
+    cases : Cases
+        The test rows.
+    draws : GroupBootstrap
+        Draws of patients.
+    predictions : dict of str to list of Prediction
+        Per model, one for each task.
+    scores : dict of str to list of dict
+        Per model and task, {metric: values (1 + B,)}.
+    """
+
+    def __init__(self, cases, draws, predictions, scores):
+        self.cases = cases
+        self.draws = draws
+        self.predictions = predictions
+        self.scores = scores
+        self.tables = {}
+
+    @property
+    def models(self):
+        """Names of the models."""
+        return list(self.predictions)
+
+    def keep(self, name, columns, rows):
+        """Store rows of numbers for the caller, as a DataFrame."""
+        old = self.tables.get(name)
+        new = pd.DataFrame(rows, columns=columns)
+        self.tables[name] = new if old is None else pd.concat([old, new], ignore_index=True)

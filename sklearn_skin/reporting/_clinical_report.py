@@ -3,37 +3,27 @@
 from datetime import UTC, datetime
 from numbers import Integral
 
-import pandas as pd
+import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_skin.metrics import GroupBootstrap
-from sklearn_skin.reporting._blocks import Cell
 from sklearn_skin.reporting._breakdowns import (
     comparison_section,
     missingness_section,
     subgroups_section,
 )
 from sklearn_skin.reporting._card import NOTICE, card_section
-from sklearn_skin.reporting._cases import Cases
-from sklearn_skin.reporting._data import data_section
+from sklearn_skin.reporting._cases import Cases, named_estimators
+from sklearn_skin.reporting._data import data_section, leakage_blocks
 from sklearn_skin.reporting._explanations import gallery_section, relevance_section
-from sklearn_skin.reporting._leakage import leakage_blocks
-from sklearn_skin.reporting._page import check_output, render
+from sklearn_skin.reporting._page import Cell, check_output, render
 from sklearn_skin.reporting._performance import (
-    Evaluation,
     calibration_section,
     classes_section,
     confusion_section,
+    evaluate,
     metrics_section,
     roc_section,
 )
-from sklearn_skin.reporting._predictions import (
-    classes_per_task,
-    find_network,
-    named_estimators,
-    predict,
-)
-from sklearn_skin.reporting._scores import task_scores
 from sklearn_skin.utils import optional_import, replacing
 
 
@@ -157,29 +147,8 @@ def clinical_report(
         optional_import(name, "report")  # before any work is done
     path = check_output(output)
     estimators = named_estimators(estimators)
-    networks = [network for network in map(find_network, estimators.values()) if network]
-    cases = Cases(
-        X,
-        y,
-        groups,
-        subgroups,
-        networks,
-        lambda task: [
-            found[task] for found in map(classes_per_task, estimators.values()) if len(found) > task
-        ],
-    )
-    draws = GroupBootstrap(
-        pd.Series(cases.groups, cases.labels),
-        n_resamples=n_resamples,
-        confidence_level=confidence_level,
-        random_state=random_state,
-    )
-    predictions = {name: predict(name, model, cases) for name, model in estimators.items()}
-    scores = {
-        name: [task_scores(draws, task, prediction) for task, prediction in zip(cases.tasks, tasks)]
-        for name, tasks in predictions.items()
-    }
-    evaluation = Evaluation(cases, draws, predictions, scores)
+    cases = Cases(X, y, groups, subgroups, estimators.values())
+    evaluation = evaluate(estimators, cases, n_resamples, confidence_level, random_state)
     sections = [
         data_section(cases, leakage_blocks(cases, y, X_train, groups_train)),
         metrics_section(evaluation),
@@ -194,7 +163,14 @@ def clinical_report(
         relevance_section(evaluation, estimators, random_state),
         card_section(evaluation, estimators, intended_use, list(limits), X_train is not None),
     ]
-    page = render(
+    with replacing(path) as file:
+        file.write(_page(title, evaluation, sections).encode())
+    return Bunch(path=path, tables=evaluation.tables, leakage_checked=X_train is not None)
+
+
+def _page(title, evaluation, sections):
+    cases = evaluation.cases
+    return render(
         title=title,
         notice=NOTICE,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -203,14 +179,12 @@ def clinical_report(
         n_groups=cases.n_groups if cases.has_groups else None,
         sections=sections,
     )
-    with replacing(path) as file:
-        file.write(page.encode())
-    return Bunch(path=path, tables=evaluation.tables, leakage_checked=X_train is not None)
 
 
 def _summary(evaluation):
     """Return for each model its name, and cells of the scores that matter most."""
     metrics = evaluation.tables["metrics"]
+    # The first entry is the only task, or the mean over all.
     shown = metrics[metrics["task"] == metrics["task"].iloc[0]]
     return [
         (
@@ -218,7 +192,7 @@ def _summary(evaluation):
             [
                 (row.metric, Cell(f"{row.estimate:.2f}", f"{row.low:.2f} to {row.high:.2f}"))
                 for row in shown[shown["model"] == name].itertuples()
-                if row.metric in ("Balanced accuracy", "AUC") and row.low == row.low
+                if row.metric in ("Balanced accuracy", "AUC") and not np.isnan(row.low)
             ],
         )
         for name in evaluation.models

@@ -3,12 +3,15 @@
 import base64
 import io
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from sklearn.utils import _safe_indexing
 
-from sklearn_skin.reporting._blocks import (
+from sklearn_skin.reporting._cases import find_network
+from sklearn_skin.reporting._page import (
     Case,
     Figures,
     Gallery,
@@ -21,7 +24,6 @@ from sklearn_skin.reporting._blocks import (
     per_task,
 )
 from sklearn_skin.reporting._plots import bar_figure, heat_figure
-from sklearn_skin.reporting._predictions import find_network
 
 _SIDE = 176
 _QUALITY = 82
@@ -127,7 +129,9 @@ def _explained_pictures(cases, estimator, columns, position, rows):
     pictures, notes = [[] for _ in rows], []
     for column in columns:
         try:
-            found = grad_cam(estimator, take(cases.X, rows), image_column=column, task=position)
+            found = grad_cam(
+                estimator, _safe_indexing(cases.X, rows), image_column=column, task=position
+            )
         except (ImportError, ValueError) as error:
             notes.append(Text(f"No Grad-CAM of “{column}”: {error}", "warning"))
             continue
@@ -212,7 +216,7 @@ def _gradients(cases, estimator, position, seed):
 
     rows = _sample(len(cases), _MAX_EXPLAINED, seed)
     try:
-        found = integrated_gradients(estimator, take(cases.X, rows), task=position)
+        found = integrated_gradients(estimator, _safe_indexing(cases.X, rows), task=position)
     except (ImportError, ValueError) as error:
         return [Text(f"No relevance: {error}", "note")]
     table = found.raw_class_relevance.T
@@ -238,17 +242,9 @@ def _permutation(cases, estimator, seed):
     from sklearn.inspection import permutation_importance
 
     rows = _sample(len(cases), 2 * _MAX_EXPLAINED, seed)
-    X, codes = take(cases.X, rows), np.stack([task.codes[rows] for task in cases.tasks], axis=1)
-
-    def score(estimator, X, codes):
-        predicted = np.asarray(estimator.predict(X)).reshape(codes.shape)
-        return np.mean(
-            [
-                _balanced(column, task, code)
-                for column, task, code in zip(predicted.T, cases.tasks, codes.T)
-            ]
-        )
-
+    X = _safe_indexing(cases.X, rows)
+    codes = np.stack([task.codes[rows] for task in cases.tasks], axis=1)
+    score = partial(_mean_balanced_accuracy, tasks=cases.tasks)
     names = [str(name) for name in getattr(X, "columns", cases.metadata.columns)]
     if not names:
         return [Text("X has no columns to permute.", "note")]
@@ -261,33 +257,29 @@ def _permutation(cases, estimator, seed):
     found = permutation_importance(
         estimator, X, codes, scoring=score, n_repeats=n_repeats, random_state=seed
     )
-    table = pd.DataFrame(
-        {"mean": found.importances_mean, "std": found.importances_std}, index=names
-    ).sort_values("mean", ascending=False, kind="stable")
     text = (
         f"Loss of balanced accuracy when a column's values are permuted among {len(rows):,} "
         f"rows; mean and standard deviation of {n_repeats}."
     )
-    shown = table.head(_MAX_FEATURES)
+    table = pd.DataFrame({"mean": found.importances_mean, "std": found.importances_std}, names)
+    return [Text(text), *_importances(table.sort_values("mean", ascending=False, kind="stable"))]
+
+
+def _importances(table):
+    shown, loss = table.head(_MAX_FEATURES), "Loss of balanced accuracy"
     plot = bar_figure(
-        list(shown.index),
-        shown["mean"],
-        shown["std"],
-        "Permutation importance.",
-        "Loss of balanced accuracy",
+        list(shown.index), shown["mean"], shown["std"], "Permutation importance.", loss
     )
-    values = [[name, float(row["mean"]), float(row["std"])] for name, row in table.iterrows()]
-    columns = ["Feature", "Loss of balanced accuracy", "Standard deviation"]
-    return [Text(text), Figures([plot]), Table("Permutation importance", columns, values)]
+    rows = [[name, float(row["mean"]), float(row["std"])] for name, row in table.iterrows()]
+    columns = ["Feature", loss, "Standard deviation"]
+    return [Figures([plot]), Table("Permutation importance", columns, rows)]
+
+
+def _mean_balanced_accuracy(estimator, X, codes, tasks):
+    predicted = np.asarray(estimator.predict(X)).reshape(codes.shape)
+    return np.mean([_balanced(*parts) for parts in zip(predicted.T, tasks, codes.T)])
 
 
 def _balanced(predicted, task, codes):
     right = predicted == task.classes[codes]
     return np.mean([right[codes == code].mean() for code in np.unique(codes[codes >= 0])])
-
-
-def take(X, rows):
-    """Return rows of a DataFrame, an array or a list by position."""
-    from sklearn.utils import _safe_indexing
-
-    return _safe_indexing(X, rows)

@@ -1,10 +1,11 @@
-"""Sections on how good the models are."""
+"""How good the models are: scores of all bootstrap draws, and the sections that show them."""
 
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.metrics import risk_coverage_curve
-from sklearn_skin.reporting._blocks import (
+from sklearn_skin.metrics import GroupBootstrap, risk_coverage_curve
+from sklearn_skin.reporting._cases import Evaluation, predict
+from sklearn_skin.reporting._page import (
     Figures,
     Section,
     Table,
@@ -19,8 +20,11 @@ from sklearn_skin.reporting._plots import (
     risk_figure,
     roc_figure,
 )
-from sklearn_skin.reporting._scores import CLASS_METRICS, METRICS, class_scores
 
+METRICS = ("Balanced accuracy", "Accuracy", "Mean specificity", "Macro F1", "AUC", "Brier score")
+# The metric of subgroups and headlines: it does not reward leaving out rare classes.
+MAIN_METRIC = "Balanced accuracy"
+CLASS_METRICS = ("Sensitivity", "Specificity", "Positive predictive value", "AUC")
 _DEFINITIONS = (
     "Balanced accuracy is the mean sensitivity over the classes. Mean specificity, macro F1 and "
     "AUC (area under the ROC curve) are means over the classes, each against the rest. The "
@@ -28,59 +32,129 @@ _DEFINITIONS = (
 )
 
 
-class Evaluation:
-    """Cases, bootstrap draws and what every model predicts.
+def evaluate(estimators, cases, n_resamples, confidence_level, random_state):
+    """Return the Evaluation of all models.
 
     Parameters
     ----------
+    estimators : dict of str to estimator
+        The models.
     cases : Cases
         The test rows.
+    n_resamples, confidence_level, random_state
+        Of `GroupBootstrap`.
+    """
+    draws = GroupBootstrap(
+        pd.Series(cases.groups, cases.labels),
+        n_resamples=n_resamples,
+        confidence_level=confidence_level,
+        random_state=random_state,
+    )
+    predictions = {name: predict(name, model, cases) for name, model in estimators.items()}
+    scores = {
+        name: [task_scores(draws, *parts) for parts in zip(cases.tasks, tasks)]
+        for name, tasks in predictions.items()
+    }
+    return Evaluation(cases, draws, predictions, scores)
+
+
+def class_rates(confusions):
+    """Return sensitivity, specificity, positive predictive value and F1, each (..., C).
+
+    Parameters
+    ----------
+    confusions : ndarray of shape (..., C, C)
+        True classes down, predicted ones across.
+    """
+    hits = np.diagonal(confusions, axis1=-2, axis2=-1)
+    of_class, called = confusions.sum(axis=-1), confusions.sum(axis=-2)
+    total = confusions.sum(axis=(-2, -1))[..., None]
+    rejected = total - of_class - called + hits
+    return (
+        _share(hits, of_class),
+        _share(rejected, total - of_class),
+        _share(hits, called),
+        _share(2 * hits, of_class + called),
+    )
+
+
+def task_scores(draws, task, prediction):
+    """Return {metric: values (1 + B,)} of a model's prediction of a task.
+
+    Parameters
+    ----------
     draws : GroupBootstrap
         Draws of patients.
-    predictions : dict of str to list of Prediction
-        Per model, one for each task.
-    scores : dict of str to list of dict
-        Per model and task, {metric: values (1 + B,)}.
+    task : Task
+        True codes and classes.
+    prediction : Prediction
+        What the model says about the task.
     """
+    tables = _confusions(draws, task, prediction, task.known)
+    sensitivity, specificity, _, f1 = class_rates(tables)
+    undefined = np.full(len(draws.weights), np.nan)
+    found = {
+        "Balanced accuracy": _class_mean(sensitivity),
+        "Accuracy": _share(np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))),
+        "Mean specificity": _class_mean(specificity),
+        "Macro F1": _class_mean(f1),
+        "AUC": undefined,
+        "Brier score": undefined,
+    }
+    if prediction.scores is not None:
+        found["AUC"] = _class_mean(class_areas(draws, task, prediction))
+    if prediction.proba is not None:
+        truth = task.codes[:, None] == np.arange(len(task.classes))
+        # As in scikit-learn: one of two classes counts, or all of more.
+        scale = 2 if len(task.classes) == 2 else 1
+        error = ((prediction.proba - truth) ** 2).sum(axis=1) / scale
+        found["Brier score"] = draws.means(error, task.known)
+    return found
 
-    def __init__(self, cases, draws, predictions, scores):
-        self.cases = cases
-        self.draws = draws
-        self.predictions = predictions
-        self.scores = scores
-        self.tables = {}
 
-    @property
-    def models(self):
-        """Names of the models."""
-        return list(self.predictions)
+def main_score(draws, task, prediction, rows):
+    """Return the values (1 + B,) of `MAIN_METRIC` in some rows, without computing the others."""
+    return _class_mean(class_rates(_confusions(draws, task, prediction, rows & task.known))[0])
 
-    def keep(self, name, columns, rows):
-        """Store rows of numbers for the caller, as a DataFrame."""
-        old = self.tables.get(name)
-        new = pd.DataFrame(rows, columns=columns)
-        self.tables[name] = new if old is None else pd.concat([old, new], ignore_index=True)
+
+def class_scores(draws, task, prediction):
+    """Return {metric: values (1 + B, C)} of each class against the rest."""
+    tables = _confusions(draws, task, prediction, task.known)
+    found = dict(zip(CLASS_METRICS, class_rates(tables)[:3]))
+    if prediction.scores is not None:
+        found["AUC"] = class_areas(draws, task, prediction)
+    return found
+
+
+def class_areas(draws, task, prediction):
+    """Return areas under the ROC curve (1 + B, C), each class against the rest."""
+    return np.column_stack(
+        [
+            draws.roc_aucs(task.codes == code, prediction.scores[:, code], task.known)
+            for code in range(len(task.classes))
+        ]
+    )
+
+
+def _confusions(draws, task, prediction, rows):
+    return draws.confusion_matrices(task.codes, prediction.codes, len(task.classes), rows)
+
+
+def _share(part, whole):
+    # Without rows of a class both are 0, and 0 / 0 is the NaN that leaves it out of means.
+    with np.errstate(invalid="ignore"):
+        return part / whole
+
+
+def _class_mean(values):
+    """Return the mean over the classes (last axis) that are defined; NaN if none is."""
+    return _share(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
 
 
 def metrics_section(evaluation):
     """Return the section of metrics with intervals."""
-    draws, several = evaluation.draws, len(evaluation.cases.tasks) > 1
-    level = f"{100 * draws.confidence_level:g} %"
-    unit = "patients" if evaluation.cases.has_groups else "rows"
-    blocks = [
-        Text(
-            f"{level} intervals by bootstrap: {len(draws.weights) - 1:,} draws of whole {unit}, "
-            "the same for all models."
-        )
-    ]
-    if not evaluation.cases.has_groups:
-        blocks.append(
-            Text(
-                "No groups were given. If patients have several rows, these intervals are too "
-                "narrow.",
-                "warning",
-            )
-        )
+    several = len(evaluation.cases.tasks) > 1
+    blocks = _about_intervals(evaluation)
     if several:
         means = {
             name: {metric: _mean(tasks, metric) for metric in METRICS}
@@ -96,6 +170,19 @@ def metrics_section(evaluation):
 
     blocks += per_task(evaluation.cases, build)
     return Section("metrics", "Metrics", [*blocks, Text(_DEFINITIONS, "note")])
+
+
+def _about_intervals(evaluation):
+    level = f"{100 * evaluation.draws.confidence_level:g} %"
+    unit = "patients" if evaluation.cases.has_groups else "rows"
+    text = (
+        f"{level} intervals by bootstrap: {len(evaluation.draws.weights) - 1:,} draws of whole "
+        f"{unit}, the same for all models."
+    )
+    if evaluation.cases.has_groups:
+        return [Text(text)]
+    doubt = "No groups were given. If patients have several rows, these intervals are too narrow."
+    return [Text(text), Text(doubt, "warning")]
 
 
 def _mean(tasks, metric):
@@ -182,36 +269,40 @@ def calibration_section(evaluation):
 
     def build(position):
         task = evaluation.cases.tasks[position]
-        known = task.known
         sure = {
             model: tasks[position]
             for model, tasks in evaluation.predictions.items()
             if tasks[position].proba is not None
         }
-        blocks = []
-        if sure:
-            curves, risks = [], []
-            for model, found in sure.items():
-                right = (found.codes == task.codes)[known]
-                curves.append((model, right, found.confidence[known]))
-                coverage, risk, _ = risk_coverage_curve(
-                    task.codes[known], found.proba[known], classes=np.arange(len(task.classes))
-                )
-                risks.append((model, coverage, risk))
-            reliability = calibration_figure(
-                curves,
-                "Calibration: how often the predicted class is right, in ten bins of equal size.",
-                "Probability of the predicted class",
-                "Share that is right",
-            )
-            doubt = risk_figure(
-                risks, "Error rate if only the cases that the model is surest of are answered."
-            )
-            blocks.append(Figures([reliability, doubt]))
         without = [model for model in evaluation.models if model not in sure]
-        return blocks + _lacking(without, "probabilities")
+        plots = [_reliability(task, sure), _doubt(task, sure)] if sure else []
+        return [*_figures(plots), *_lacking(without, "probabilities")]
 
     return Section("calibration", "Calibration and doubt", per_task(evaluation.cases, build))
+
+
+def _reliability(task, predictions):
+    curves = [
+        (model, (found.codes == task.codes)[task.known], found.confidence[task.known])
+        for model, found in predictions.items()
+    ]
+    return calibration_figure(
+        curves,
+        "Calibration: how often the predicted class is right, in ten bins of equal size.",
+        "Probability of the predicted class",
+        "Share that is right",
+    )
+
+
+def _doubt(task, predictions):
+    codes, classes = task.codes[task.known], np.arange(len(task.classes))
+    risks = []
+    for model, found in predictions.items():
+        coverage, risk, _ = risk_coverage_curve(codes, found.proba[task.known], classes=classes)
+        risks.append((model, coverage, risk))
+    return risk_figure(
+        risks, "Error rate if only the cases that the model is surest of are answered."
+    )
 
 
 def confusion_section(evaluation):

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_skin.reporting._blocks import Figure
+from sklearn_skin.reporting._page import Figure
 from sklearn_skin.utils import optional_import
 
 # Legible on white and on near black alike; also told apart by those who confuse red and green.
@@ -131,13 +131,8 @@ def calibration_figure(curves, caption, xlabel, ylabel):
         for position, (name, happened, probability) in enumerate(curves):
             if happened.all() or not happened.any():
                 # scikit-learn asks for both outcomes; with one the curve is a point.
-                ax.plot(
-                    probability.mean(),
-                    happened.mean(),
-                    "s",
-                    color=color(position),
-                    label=short(name),
-                )
+                style = {"color": color(position), "label": short(name)}
+                ax.plot(probability.mean(), happened.mean(), "s", **style)
                 continue
             CalibrationDisplay.from_predictions(
                 happened,
@@ -160,17 +155,15 @@ def calibration_figure(curves, caption, xlabel, ylabel):
 
 def confusion_figure(counts, names, caption):
     """Return a confusion matrix: counts, coloured by the share of the true class."""
-    from matplotlib.colors import LinearSegmentedColormap
     from sklearn.metrics import ConfusionMatrixDisplay
 
     total = counts.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, counts / np.maximum(total, 1), 0.0)
-    fades = LinearSegmentedColormap.from_list("fade", [(0.12, 0.39, 0.68, a) for a in (0, 1)])
 
     def plot(ax):
         display = ConfusionMatrixDisplay(shares, display_labels=list(map(short, names))).plot(
             ax=ax,
-            cmap=fades,
+            cmap=_fading_blue(),
             colorbar=False,
             im_kw={"vmin": 0, "vmax": 1},
             xticks_rotation=45 if max(map(len, names)) > 4 else 0,
@@ -189,17 +182,17 @@ def confusion_figure(counts, names, caption):
     return draw(plot, 3.1, caption, f"Confusion matrix. Share found of each class: {worst}")
 
 
-def forest_figure(rows, models, intervals, caption, xlabel):
+def forest_figure(rows, intervals, models, caption, xlabel):
     """Return estimates with intervals: `rows` of names down, a colour for each model.
 
     Parameters
     ----------
-    rows : list of str
+    rows : sequence of str
         Names, from the top.
+    intervals : sequence of list of Interval
+        For each row, that of each model.
     models : list of str
         Names of the models.
-    intervals : list of list of Interval
-        For each row, that of each model.
     """
 
     def plot(ax):
@@ -254,13 +247,10 @@ def bar_figure(names, values, errors, caption, xlabel):
 
 def heat_figure(table, caption, xlabel):
     """Return coloured cells with their values, for a DataFrame of values in [0, 1]."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    fades = LinearSegmentedColormap.from_list("fade", [(0.12, 0.39, 0.68, a) for a in (0, 1)])
     values = table.to_numpy(dtype=float)
 
     def plot(ax):
-        ax.imshow(values, cmap=fades, vmin=0, vmax=1, aspect="auto")
+        ax.imshow(values, cmap=_fading_blue(), vmin=0, vmax=1, aspect="auto")
         ax.set_xticks(range(values.shape[1]), [short(str(name)) for name in table.columns])
         ax.set_yticks(range(values.shape[0]), [short(str(name)) for name in table.index])
         for (row, column), value in np.ndenumerate(values):
@@ -270,6 +260,13 @@ def heat_figure(table, caption, xlabel):
         ax.tick_params(length=0)
 
     return draw(plot, 0.9 + 0.24 * len(values), caption, f"{caption} The table has the values.")
+
+
+def _fading_blue():
+    """Return a colour map from the page's paper, whatever that is, to blue."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("fade", [(0.12, 0.39, 0.68, a) for a in (0, 1)])
 
 
 def legend_below(ax):

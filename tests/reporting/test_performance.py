@@ -17,9 +17,8 @@ from sklearn_skin.metrics import (
     mean_task_auc,
     specificity_score,
 )
-from sklearn_skin.reporting._cases import Task
-from sklearn_skin.reporting._predictions import Prediction
-from sklearn_skin.reporting._scores import task_scores
+from sklearn_skin.reporting._cases import Prediction, Task
+from sklearn_skin.reporting._performance import task_scores
 
 
 @pytest.fixture
