@@ -11,7 +11,7 @@ from sklearn_skin.audit._columns import (
     predictive_columns,
     predictive_gaps,
 )
-from sklearn_skin.audit._pairs import add_images
+from sklearn_skin.audit._image_findings import image_findings
 from sklearn_skin.audit._report import LeakageReport
 from sklearn_skin.audit._splits import read_splits, shared_groups, shared_rows
 from sklearn_skin.audit._table import CheckedTable
@@ -110,8 +110,12 @@ def check_data(
         'dx_type' (name)>
     """
     table = CheckedTable(X, y, None, image_columns, group_column)
-    report = _examine(table, leaky_columns, max_auc, max_missing_auc)
-    add_images(report, table, [], None, PixelCache(cache_dir), n_jobs)
+    report = LeakageReport(
+        **_column_findings(table, leaky_columns, max_auc, max_missing_auc),
+        **_split_findings(table, []),
+        **image_findings(table, [], None, PixelCache(cache_dir), n_jobs),
+        n_rows=len(table.X),
+    )
     return report.warn_or_raise(on_leak)
 
 
@@ -232,26 +236,32 @@ def check_leakage(
     """
     table = CheckedTable(X, y, groups, image_columns, group_column)
     sides = None if splits is None else read_splits(splits, table.X, y, table.groups)
-    report = _examine(table, leaky_columns, max_auc, max_missing_auc)
-    if sides is not None:
-        report.rows = shared_rows(sides, table.X.index)
-        report.groups = shared_groups(sides, table.group_labels, table.X.index)
-    add_images(report, table, sides, max_distance, PixelCache(cache_dir), n_jobs)
+    report = LeakageReport(
+        **_column_findings(table, leaky_columns, max_auc, max_missing_auc),
+        **_split_findings(table, sides or []),
+        **image_findings(table, sides, max_distance, PixelCache(cache_dir), n_jobs),
+        n_rows=len(table.X),
+    )
     return report.warn_or_raise(on_leak)
 
 
-def _examine(table, leaky_columns, max_auc, max_missing_auc):
-    """Return a report of the checks of columns; the other tables are empty."""
+def _column_findings(table, leaky_columns, max_auc, max_missing_auc):
     names = leaky_names(list(table.metadata), (*LEAKY_NAMES, *leaky_columns))
     named = pd.DataFrame({"column": names, "reason": "name"}, dtype=object)
     found = predictive_columns(table.metadata, table.tasks, table.groups, max_auc)
-    columns = [part for part in (named, found) if len(part)] or [found]
-    everything = table.X.drop(columns=table.X.columns.difference([*table.images, *table.metadata]))
-    no_sides = shared_groups([], None, table.X.index)
-    return LeakageReport(
-        rows=shared_rows([], table.X.index),
-        groups=no_sides,
-        columns=pd.concat(columns, ignore_index=True).reindex(columns=found.columns),
-        missingness=predictive_gaps(everything.isna(), table.tasks, table.groups, max_missing_auc),
-        n_rows=len(table.X),
-    )
+    # An empty part would decide the types of the whole table.
+    columns = pd.concat([part for part in (named, found) if len(part)] or [found])
+    features = [name for name in table.X if name in table.images or name in table.metadata]
+    missing = table.X[features].isna()
+    return {
+        "columns": columns.reset_index(drop=True).reindex(columns=found.columns),
+        "missingness": predictive_gaps(missing, table.tasks, table.groups, max_missing_auc),
+    }
+
+
+def _split_findings(table, sides):
+    index = table.X.index
+    return {
+        "rows": shared_rows(sides, index),
+        "groups": shared_groups(sides, table.group_labels, index),
+    }

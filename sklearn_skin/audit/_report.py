@@ -92,6 +92,7 @@ class LeakageReport(Bunch):
         return pd.DataFrame(lines, columns=["check", "finding"])
 
     def _lines(self, name, n_lines):
+        # Records, for "class" can be a key but no attribute of a row.
         return [
             CHECKS[name][1].format(**row) for row in self[name].head(n_lines).to_dict("records")
         ]

@@ -23,6 +23,7 @@ def read_splits(splits, X, y, groups):
     """
     if hasattr(splits, "split"):
         with warnings.catch_warnings():
+            # What a splitter that ignores groups does to them is the question here.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             splits = list(splits.split(X, y, groups))
     if isinstance(splits, dict):
@@ -34,6 +35,7 @@ def read_splits(splits, X, y, groups):
             for second in names[k + 1 :]
         ]
     splits = list(splits)
+    # One split and two splits are both sequences of length 2: what they hold tells.
     if len(splits) == 2 and all(_holds_rows(part) for part in splits):
         splits = [splits]
     sides = []
@@ -81,6 +83,7 @@ def shared_groups(sides, groups, index):
     for name, left, right in sides:
         left, right = left[codes[left] >= 0], right[codes[right] >= 0]
         counts = [np.bincount(codes[side], minlength=len(labels)) for side in (left, right)]
+        # Backwards, so that of each group the first row stays.
         firsts = [dict(zip(codes[side][::-1], side[::-1])) for side in (left, right)]
         for code in np.flatnonzero((counts[0] > 0) & (counts[1] > 0)):
             found.append(
@@ -96,7 +99,7 @@ def shared_groups(sides, groups, index):
     return pd.DataFrame(found, columns=names)
 
 
-def crossing(first, second, sides, n_rows):
+def parting_splits(first, second, sides, n_rows):
     """Return, for pairs of rows, the names of the splits that part them, comma-separated."""
     names = [[] for _ in first]
     for name, left, right in sides:

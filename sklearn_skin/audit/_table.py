@@ -9,7 +9,26 @@ from sklearn_skin.utils import list_names, task_labels, task_names
 
 
 class CheckedTable:
-    """A checked X, y and groups."""
+    """A checked X, y and groups.
+
+    Parameters
+    ----------
+    X, y, groups, image_columns, group_column
+        As in `check_leakage`.
+
+    Attributes
+    ----------
+    X : DataFrame
+    tasks : dict of str to TaskLabels
+        Empty without y.
+    groups : int ndarray of shape (n,), or None
+        A missing group is one of its own.
+    group_labels : array-like of shape (n,), or None
+        What the user calls them; missing ones may be on both sides of a split.
+    images : dict of str to ImageArray
+    metadata : DataFrame
+        Columns that are neither images nor groups.
+    """
 
     def __init__(self, X, y, groups, image_columns, group_column):
         if not isinstance(X, pd.DataFrame):

@@ -20,12 +20,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_skin import audit
 from sklearn_skin.audit._columns import leaky_names
-from sklearn_skin.audit._images import (
+from sklearn_skin.audit._image_copies import (
     ORIENTATIONS,
     _hashes,
     _low_frequencies,
-    _orient,
-    _orient_frequencies,
+    _turn,
+    _turn_frequencies,
 )
 from sklearn_skin.datasets import (
     load_ham10000,
@@ -244,11 +244,11 @@ def test_one_picture_in_two_columns():
 @pytest.mark.parametrize("name", ORIENTATIONS)
 def test_hashes_of_turned_pictures_need_no_pictures(name):
     gray = np.random.default_rng(0).uniform(0, 255, (5, 64, 64)).astype(np.float32)
-    turned = np.ascontiguousarray(_orient(gray, ORIENTATIONS[name]))
+    turned = np.ascontiguousarray(_turn(gray, ORIENTATIONS[name]))
     frequencies, expected = (
         np.array([_low_frequencies(picture) for picture in pictures]) for pictures in (gray, turned)
     )
-    oriented = _orient_frequencies(frequencies, ORIENTATIONS[name])
+    oriented = _turn_frequencies(frequencies, ORIENTATIONS[name])
     np.testing.assert_allclose(oriented, expected, atol=0.1)
     assert np.bitwise_count(_hashes(oriented) ^ _hashes(expected)).max() <= 1
 

@@ -70,14 +70,14 @@ def read_thumbnails(X, image_columns, *, cache=None, n_jobs=1):
         for row in np.flatnonzero(~present & ~images.isna()):
             cell = images.cells[row]
             path = cell if isinstance(cell, str) else None
-            broken.append((X.index[row], name, path, _why(cell)))
+            broken.append((X.index[row], name, path, _reading_error(cell)))
     unreadable = pd.DataFrame(broken, columns=["row", "column", "path", "error"])
     if not image_columns:
         return np.empty((0, SIZE, SIZE, 3), np.uint8), np.empty(0, int), np.empty(0), unreadable
     return np.concatenate(thumbnails), np.concatenate(rows), np.concatenate(columns), unreadable
 
 
-def _why(cell):
+def _reading_error(cell):
     """Return the reason why a picture cannot be read."""
     try:
         read_image(cell)
@@ -86,7 +86,7 @@ def _why(cell):
     return "a correction of its column fails"
 
 
-def same_pixels(thumbnails, full_picture):
+def content_numbers(thumbnails, full_picture):
     """Number pictures such that identical ones share a number.
 
     Parameters
@@ -98,7 +98,7 @@ def same_pixels(thumbnails, full_picture):
 
     Returns
     -------
-    number : ndarray of shape (m,), dtype int
+    content : ndarray of shape (m,), dtype int
         Numbers 0, 1, … in order of appearance.
     """
     digests = np.array([array_digest(picture) for picture in thumbnails], dtype=object)
@@ -115,10 +115,10 @@ def full_picture(images, row):
     return apply_steps(pixels, images.steps)
 
 
-def identical_pairs(number):
+def identical_copies(content):
     """Return the pairs (i, j), i < j, of positions with one number; chains if there are many."""
     pairs = []
-    for members in _sets(number):
+    for members in _repeated(content):
         if len(members) <= _MAX_LINKS:
             pairs.extend(combinations(members, 2))
         else:
@@ -126,14 +126,14 @@ def identical_pairs(number):
     return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
-def _sets(number):
+def _repeated(content):
     """Return the lists of at least two positions that share a number."""
-    order = np.argsort(number, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    order = np.argsort(content, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(content[order])) + 1)
     return [part.tolist() for part in parts if len(part) > 1]
 
 
-def near_pairs(thumbnails, number, max_distance):
+def near_copies(thumbnails, content, max_distance):
     """Find pictures that are nearly the same: recompressed, resized, recoloured, turned.
 
     A perceptual hash of 64 bits (signs of the lowest cosine frequencies against their median)
@@ -144,8 +144,8 @@ def near_pairs(thumbnails, number, max_distance):
     ----------
     thumbnails : ndarray of shape (m, 64, 64, 3), dtype uint8
         The pictures.
-    number : ndarray of shape (m,)
-        From `same_pixels`; pairs with one number are left out.
+    content : ndarray of shape (m,)
+        From `content_numbers`; pairs with one number are left out.
     max_distance : int
         Bits in which the hashes may differ, 0 to 64.
 
@@ -155,16 +155,19 @@ def near_pairs(thumbnails, number, max_distance):
         `i`, `j` (i < j), `distance` in bits, `similarity` (correlation of detail, up to 1)
         and `orientation` of the second picture relative to the first.
     """
-    _, firsts = np.unique(number, return_index=True)
+    # Of identical pictures one is compared; pairs of the others follow from its pairs below.
+    _, firsts = np.unique(content, return_index=True)
     gray = [cv2.cvtColor(thumbnails[i], cv2.COLOR_RGB2GRAY).astype(np.float32) for i in firsts]
-    detail = np.array([_detail(picture) for picture in gray], np.float16).reshape(-1, SIZE, SIZE)
-    frequencies = np.array([_low_frequencies(p) for p in gray]).reshape(-1, *2 * [_HASH_SIDE])
+    # Half precision keeps all pictures in memory, 8 kB each; products are made in single.
+    detail = np.array([*map(_fine_detail, gray)], np.float16).reshape(-1, SIZE, SIZE)
+    frequencies = np.array([*map(_low_frequencies, gray)]).reshape(-1, _HASH_SIDE, _HASH_SIDE)
     found = {}
     for name, orientation in ORIENTATIONS.items():
-        for i, j, distance, similarity in _search(detail, frequencies, orientation, max_distance):
+        pairs = _similar_pairs(detail, frequencies, orientation, max_distance)
+        for i, j, distance, similarity in pairs:
             if (i, j) not in found or found[i, j][1] < similarity:
                 found[i, j] = distance, similarity, name
-    members = pd.Series(np.arange(len(number))).groupby(number).apply(list)
+    members = pd.Series(np.arange(len(content))).groupby(content).apply(list)
     pairs = [
         (min(a, b), max(a, b), *facts)
         for (i, j), facts in sorted(found.items())
@@ -178,7 +181,7 @@ def _low_frequencies(gray):
     return cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE]
 
 
-def _detail(gray):
+def _fine_detail(gray):
     """Return fine detail at equal local contrast, of norm 1 (0 for a flat picture)."""
     fine = gray - cv2.GaussianBlur(gray, (0, 0), _SHARPNESS)
     contrast = cv2.GaussianBlur(fine**2, (0, 0), 2 * _SHARPNESS)
@@ -189,15 +192,15 @@ def _detail(gray):
     return fine / norm if norm > 1 else np.zeros_like(fine)
 
 
-def _orient(pictures, orientation):
+def _turn(pictures, orientation):
     transposed, left_right, upside_down = orientation
     if transposed:
         pictures = pictures.transpose(0, 2, 1)
     return pictures[:, :: -1 if upside_down else 1, :: -1 if left_right else 1]
 
 
-def _orient_frequencies(frequencies, orientation):
-    """Do to cosine frequencies what `_orient` does to pictures: odd ones change their sign."""
+def _turn_frequencies(frequencies, orientation):
+    """Do to cosine frequencies what `_turn` does to pictures: odd ones change their sign."""
     transposed, left_right, upside_down = orientation
     if transposed:
         frequencies = frequencies.transpose(0, 2, 1)
@@ -213,21 +216,23 @@ def _hashes(frequencies):
     return np.packbits(flat > median, axis=1).view(np.uint64).ravel()
 
 
-def _search(detail, frequencies, orientation, max_distance):
+def _similar_pairs(detail, frequencies, orientation, max_distance):
     """Yield (i, j, distance, similarity) of pictures i < j, the second one turned."""
     if len(detail) < 2:
         return
-    hashes, turned = _hashes(frequencies), _hashes(_orient_frequencies(frequencies, orientation))
+    hashes, turned = _hashes(frequencies), _hashes(_turn_frequencies(frequencies, orientation))
     for start in range(0, len(hashes), _ROWS_PER_BLOCK):
         block = hashes[start : start + _ROWS_PER_BLOCK, None]
+        # Both sides count from the block's first picture: pairs with earlier ones were seen.
         distance = np.bitwise_count(block ^ turned[start:])
         i, j = np.divmod(np.flatnonzero(distance <= max_distance), distance.shape[1])
         i, j = i[i < j], j[i < j]
+        # Pictures that are in any pair, each once: one matrix product correlates them all.
         bits = distance[i, j]
         left, i = np.unique(start + i, return_inverse=True)
         right, j = np.unique(start + j, return_inverse=True)
         a = detail[left].reshape(-1, SIZE**2).astype(np.float32)
-        b = _orient(detail[right], orientation).reshape(-1, SIZE**2).astype(np.float32)
+        b = _turn(detail[right], orientation).reshape(-1, SIZE**2).astype(np.float32)
         similarity = (a @ b.T)[i, j]
         for k in np.flatnonzero(similarity >= SIMILARITY):
             score = round(float(similarity[k]), 3)

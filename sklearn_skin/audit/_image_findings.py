@@ -3,42 +3,64 @@
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.audit._images import (
+from sklearn_skin.audit._image_copies import (
+    content_numbers,
     full_picture,
-    identical_pairs,
-    near_pairs,
+    identical_copies,
+    near_copies,
     read_thumbnails,
-    same_pixels,
 )
-from sklearn_skin.audit._splits import crossing
+from sklearn_skin.audit._splits import parting_splits
 
 
-def add_images(report, table, sides, max_distance, cache, n_jobs):
-    """Add the tables `unreadable`, `images` and `labels`.
+def image_findings(table, sides, max_distance, cache, n_jobs):
+    """Return the tables `unreadable`, `images` and `labels`, and the number of images.
 
-    `sides` None asks what a split by groups may part; an empty list keeps every pair.
+    Parameters
+    ----------
+    table : CheckedTable
+        What is examined.
+    sides : list of (str, ndarray, ndarray), or None
+        Splits as `read_splits` returns them. None asks what a split by groups may part; an
+        empty list keeps every pair.
+    max_distance : int or None
+        Bits in which hashes of nearly identical images may differ; None looks for identical
+        images alone.
+    cache, n_jobs : PixelCache, int
+        As in `load_pixels`.
+
+    Returns
+    -------
+    findings : dict
+        Named as in `LeakageReport`.
     """
-    thumbnails, rows, columns, report.unreadable = read_thumbnails(
+    thumbnails, rows, columns, unreadable = read_thumbnails(
         table.X, table.images, cache=cache, n_jobs=n_jobs
     )
-    report.n_images = len(rows)
-    number = same_pixels(thumbnails, lambda i: full_picture(table.images[columns[i]], rows[i]))
-    pairs = pd.DataFrame(identical_pairs(number), columns=["i", "j"]).assign(
+    content = content_numbers(thumbnails, lambda i: full_picture(table.images[columns[i]], rows[i]))
+    pairs = pd.DataFrame(identical_copies(content), columns=["i", "j"]).assign(
         kind="identical", distance=0, similarity=1.0, orientation="as it is"
     )
-    report.labels = _different_labels(_with_rows(pairs, rows, columns), table)
+    labels = _different_labels(_as_rows(pairs, rows, columns), table)
     if max_distance is not None:
-        near = near_pairs(thumbnails, number, max_distance).assign(kind="near")
+        near = near_copies(thumbnails, content, max_distance).assign(kind="near")
+        # An empty part would turn the positions into objects, which index nothing.
         pairs = pd.concat([part for part in (pairs, near) if len(part)] or [pairs])
-    pairs = _with_rows(pairs, rows, columns)
+    pairs = _with_facts(_as_rows(pairs, rows, columns), table, sides or [])
+    images = _name_rows(pairs[_is_leak(pairs, sides)], table.X.index)
+    return {"unreadable": unreadable, "images": images, "labels": labels, "n_images": len(rows)}
+
+
+def _with_facts(pairs, table, sides):
     first, second = pairs["row_1"].to_numpy(), pairs["row_2"].to_numpy()
-    pairs["same_group"] = _equal(table.groups, first, second)
-    pairs["same_label"] = _same_label(table.tasks, first, second)
-    pairs["splits"] = crossing(first, second, sides or [], len(table.X))
-    report.images = _name_rows(pairs[_parted(pairs, sides)], table.X.index)
+    return pairs.assign(
+        same_group=_same_group(table.groups, first, second),
+        same_label=_same_label(table.tasks, first, second),
+        splits=parting_splits(first, second, sides, len(table.X)),
+    )
 
 
-def _with_rows(pairs, rows, columns):
+def _as_rows(pairs, rows, columns):
     """Put rows and columns in place of positions; two pictures of one row are no pair."""
     i, j = pairs["i"].to_numpy(), pairs["j"].to_numpy()
     located = {"row_1": rows[i], "row_2": rows[j], "column_1": columns[i], "column_2": columns[j]}
@@ -46,20 +68,21 @@ def _with_rows(pairs, rows, columns):
     return pairs[pairs["row_1"] != pairs["row_2"]].reset_index(drop=True)
 
 
-def _parted(pairs, sides):
+def _is_leak(pairs, sides):
+    """Return whether each pair is one that the splits part, or may part."""
     if sides is None:
         return pairs["same_group"].ne(True)  # also where there are no groups
     return pairs["splits"].ne("") if sides else np.ones(len(pairs), dtype=bool)
 
 
-def _equal(values, first, second):
-    """Return whether two rows have the same value; None where it is not known."""
-    if values is None:
+def _same_group(groups, first, second):
+    if groups is None:
         return np.full(len(first), None, dtype=object)
-    return (values[first] == values[second]).astype(object)
+    return (groups[first] == groups[second]).astype(object)
 
 
 def _same_label(tasks, first, second):
+    """Return whether the labels that both rows have agree; None if there are no labels."""
     if not tasks:
         return np.full(len(first), None, dtype=object)
     same = np.ones(len(first), dtype=bool)
