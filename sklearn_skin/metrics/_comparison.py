@@ -119,6 +119,7 @@ def _check_scores(scores, alpha):
         raise ValueError(
             f"`scores` must be finite; NaN or infinity in models {list_names(broken)}."
         )
+    # With n folds the least two-sided p-value is 2 ** (1 - n).
     needed = int(np.ceil(1 - np.log2(alpha)))
     if len(table) < needed:
         raise ValueError(

@@ -27,6 +27,7 @@ class _TaskScorer(_Scorer):
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
         predicted = getattr(estimator, self._response_method)(X)
         if self._response_method == "predict_proba":
+            # A fold may lack a class that the estimator knows: columns are its classes.
             kwargs = {"classes": estimator.classes_, **kwargs}
         return self._sign * self._score_func(y_true, predicted, **{**self._kwargs, **kwargs})
 

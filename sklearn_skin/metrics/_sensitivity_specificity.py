@@ -158,6 +158,7 @@ def _known_rows(y_true, y_pred, sample_weight):
     tasks = known_task_labels(y_true, "y_true")
     if len(tasks) > 1 or tasks[0].known.all():
         return y_true, y_pred, sample_weight
+    # A missing label makes the array one of objects, which scikit-learn's metrics refuse.
     known = tasks[0].known
     check_consistent_length(known, y_pred, sample_weight)
     guess = narrow_dtype(task_labels(y_pred, "y_pred")[0].values[known])
@@ -187,6 +188,7 @@ def _divide(numerator, denominator, zero_division):
             UndefinedMetricWarning,
             stacklevel=3,
         )
+    # The quotient is computed everywhere: without the 1 NumPy would warn of what is filled.
     fill = 0.0 if zero_division == "warn" else float(zero_division)
     return np.where(undefined, fill, numerator / np.where(undefined, 1.0, denominator))
 

@@ -82,6 +82,7 @@ def _areas(labels, table, classes, keep, weights):
     areas = np.full(len(classes), np.nan)
     for column in np.flatnonzero(keep):
         positive = labels == classes[column]
+        # By weight, for rows that weigh nothing are no rows: roc_auc_score would say NaN.
         if 0 < weights[positive].sum() < weights.sum():
             areas[column] = roc_auc_score(positive, table[:, column], sample_weight=weights)
     return areas

@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from sklearn_skin.metrics import compare_models
@@ -25,7 +26,9 @@ _TEXTS = {
     "subgroups": (MAIN_METRIC, ["Attribute", "Group"], f"{MAIN_METRIC} per subgroup"),
     "missingness": ("Accuracy", ["Missing"], "Accuracy by missing share"),
 }
+# Few columns have few different shares: up to so many are shown as they are.
 _MAX_SHARES = 6
+# From below 0, for pd.cut leaves out the left edge of a band.
 _EDGES = [-0.01, 0.0, 0.1, 0.25, 0.5, 1.0]
 _BANDS = ["none", "up to 10 %", "10 to 25 %", "25 to 50 %", "over 50 %"]
 
@@ -159,11 +162,9 @@ def _differences(evaluation, position):
             interval = evaluation.draws.interval(values[0] - values[1])
             cell = interval_cell(interval)
             apart = interval.low > 0 or interval.high < 0
-            row.append(
-                cell._replace(text=f"{signed(interval.estimate)}{' ●' if apart else ''}")
-                if interval.estimate == interval.estimate
-                else cell
-            )
+            if not np.isnan(interval.estimate):
+                cell = cell._replace(text=f"{signed(interval.estimate)}{' ●' if apart else ''}")
+            row.append(cell)
             kept.append([task.name, first, second, metric, *interval])
         rows.append(row)
     columns = ["task", "model_a", "model_b", "metric", "difference", "low", "high"]

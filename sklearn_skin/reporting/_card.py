@@ -119,6 +119,7 @@ def model_hash(estimator):
     network = find_network(estimator)
     if network is None:
         try:
+            # Not a digest of its pickle, which differs for equal dicts and sets.
             return joblib.hash(estimator)
         except Exception as error:  # pickling runs the model's own code
             return f"none: {type(error).__name__}"

@@ -1,5 +1,6 @@
 """The test rows, and what the models say about them: checked and aligned."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +60,8 @@ class Cases:
     metadata : DataFrame
         Its columns that are neither images nor groups.
     images : dict of str to ImageArray
-    labels : ndarray of shape (n,)
-        Row labels.
+    row_names : ndarray of shape (n,)
+        Index of X, or positions.
     groups : ndarray of shape (n,)
     has_groups : bool
         Whether groups were given.
@@ -75,7 +76,7 @@ class Cases:
         check_consistent_length(X, labels[0].values, groups)
         self.X = X
         self.tasks = _tasks(y, labels, [classes_per_task(model) for model in estimators])
-        networks = [network for network in map(find_network, estimators) if network]
+        networks = [net for net in map(find_network, estimators) if net is not None]
         self._hidden = {network.group_column for network in networks}
         paths = {name for network in networks for name in network.image_columns_}
         self.table = self.as_table(X)
@@ -85,7 +86,7 @@ class Cases:
             if isinstance(column.dtype, ImageDtype) or name in paths
         }
         self.metadata = self.table.drop(columns=list(self.images))
-        self.labels = np.asarray(X.index if isinstance(X, pd.DataFrame) else range(len(y)))
+        self.row_names = np.asarray(X.index if isinstance(X, pd.DataFrame) else range(len(y)))
         self.has_groups = groups is not None
         self.groups = np.asarray(range(len(self)) if groups is None else groups, dtype=object)
         self.subgroups = _subgroups(subgroups, X, len(self))
@@ -132,7 +133,7 @@ def sorted_union(*parts):
     """Return the different labels of several arrays; of mixed kinds they are sorted as text."""
     labels = {label for part in parts for label in np.asarray(part).tolist()}
     try:
-        ordered = sorted(labels)
+        ordered = sorted(labels)  # not as text: 10 comes after 9
     except TypeError:
         ordered = sorted(labels, key=str)
     return pd.Index(ordered).to_numpy()
@@ -173,7 +174,8 @@ def _subgroups(subgroups, X, n_rows):
 def _levels(values):
     """Return an attribute as ordered categories, the missing ones last."""
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MAX_LEVELS:
-        if "age" in str(values.name).lower():
+        # "age_approx", but not "stage" or "percentage".
+        if "age" in re.split(r"[\W_]+", str(values.name).lower()):
             values = age_bands(values)
         else:
             values = pd.qcut(values, 4, duplicates="drop")
@@ -308,6 +310,7 @@ def _aligned(tables, classes, cases):
     """Return scores per task with a column for each class of the task."""
     tables = list(tables) if isinstance(tables, list | tuple) else [np.asarray(tables)]
     if len(tables) == 1 and tables[0].ndim == 1:
+        # Of two classes decision_function scores the second alone.
         tables = [np.column_stack([-tables[0], tables[0]])]
     if len(tables) != len(cases.tasks) or len(classes) != len(tables):
         return None

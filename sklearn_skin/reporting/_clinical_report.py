@@ -163,6 +163,7 @@ def clinical_report(
         relevance_section(evaluation, estimators, random_state),
         card_section(evaluation, estimators, intended_use, list(limits), X_train is not None),
     ]
+    # After the sections: they fill the tables from which the page's head is written.
     with replacing(path) as file:
         file.write(_page(title, evaluation, sections).encode())
     return Bunch(path=path, tables=evaluation.tables, leakage_checked=X_train is not None)

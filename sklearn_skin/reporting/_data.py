@@ -114,6 +114,7 @@ def _overlap(cases, X_train, groups_train):
     groups = None
     if groups_train is not None and cases.has_groups:
         groups = np.concatenate([np.asarray(groups_train, dtype=object), cases.groups])
+    # Rows of both may have the same index: positions tell them apart.
     split = np.arange(len(train)), np.arange(len(train), len(both))
     report = check_leakage(
         both, None, groups, [split], image_columns=list(cases.images), on_leak="ignore"

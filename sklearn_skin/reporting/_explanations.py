@@ -29,6 +29,7 @@ _SIDE = 176
 _QUALITY = 82
 # Maps of fewer cells a side say too little about places.
 _MIN_MAP = 3
+# A mean over this many rows ranks the features; each row costs a backward pass for every step.
 _MAX_EXPLAINED = 200
 _MAX_FEATURES = 20
 _MAX_CLASSES = 10
@@ -87,6 +88,7 @@ def _choose(task, prediction, n_examples, rng):
     """Return positions of right rows and of wrong rows."""
     right = np.flatnonzero(task.known & (prediction.codes == task.codes))
     wrong = np.flatnonzero(task.known & (prediction.codes != task.codes))
+    # Drawn, not the surest: those would flatter the model.
     right = np.sort(rng.choice(right, min(n_examples, len(right)), replace=False))
     if prediction.proba is not None:
         wrong = wrong[np.argsort(-prediction.confidence[wrong], kind="stable")]
@@ -107,7 +109,7 @@ def _galleries(cases, estimator, position, prediction, chosen):
         notes = [Text(f"No Grad-CAM: the model {kind}.", "note")]
     shown = [
         Case(
-            label=str(cases.labels[row]),
+            label=str(cases.row_names[row]),
             truth=task.names[task.codes[row]],
             predicted=task.names[prediction.codes[row]],
             probability="" if prediction.proba is None else number(prediction.confidence[row], 2),
@@ -146,6 +148,7 @@ def _explained_pictures(cases, estimator, columns, position, rows):
                 Picture(_as_uri(_overlay(pixels, heat)), f"{column} with its heat map"),
             ]
     if not any(pictures) and notes:
+        # Pictures without maps are better than none.
         pictures = _plain_pictures(cases, rows)
     return pictures, notes
 
@@ -251,6 +254,7 @@ def _permutation(cases, estimator, seed):
     start = time.perf_counter()
     score(estimator, X, codes)
     seconds = (time.perf_counter() - start) * len(names)
+    # A fast model may take no tick of the clock.
     n_repeats = min(_N_REPEATS, int(_MAX_SECONDS / max(seconds, 1e-9)))
     if n_repeats < 1:
         return [Text("The model is too slow to permute its features.", "note")]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 from importlib import resources
+from math import isnan
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,6 +22,7 @@ class Cell(NamedTuple):
     def sort_value(self):
         """Return what the cell is sorted by, as text; empty sorts last."""
         value = self.text if self.value is None else self.value
+        # Only NaN differs from itself; text and numbers both come here.
         return "" if value != value else str(value)
 
 
@@ -138,20 +140,20 @@ def as_cell(value):
 
 def number(value, digits=3):
     """Return a number as text; a dash where it is not defined."""
-    return "–" if value != value else f"{value:.{digits}f}".replace("-", "−")
+    # A hyphen may be taken for a dash, or break the line.
+    return "–" if isnan(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 def percent(value):
     """Return a share in [0, 1] as text."""
-    return "–" if value != value else f"{100 * value:.1f} %"
+    return "–" if isnan(value) else f"{100 * value:.1f} %"
 
 
 def interval_cell(interval):
     """Return a cell for an Interval: the estimate, and its ends beside it."""
-    defined = interval.low == interval.low
-    ends = f"{interval.low:.3f} to {interval.high:.3f}" if defined else "no interval"
-    shown = interval.estimate == interval.estimate
-    return Cell(number(interval.estimate), ends if shown else "", float(interval.estimate))
+    estimate, low, high = interval
+    ends = "no interval" if isnan(low) else f"{low:.3f} to {high:.3f}"
+    return Cell(number(estimate), "" if isnan(estimate) else ends, float(estimate))
 
 
 def per_task(cases, build):
@@ -184,6 +186,7 @@ def render(**values):
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sklearn_skin.reporting", ""),
         autoescape=True,
+        # A misspelt name is an error, not a gap in the report.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -45,7 +45,7 @@ def evaluate(estimators, cases, n_resamples, confidence_level, random_state):
         Of `GroupBootstrap`.
     """
     draws = GroupBootstrap(
-        pd.Series(cases.groups, cases.labels),
+        pd.Series(cases.groups, cases.row_names),
         n_resamples=n_resamples,
         confidence_level=confidence_level,
         random_state=random_state,
@@ -244,6 +244,7 @@ def roc_section(evaluation):
             if tasks[position].scores is not None
         }
         if len(task.classes) == 2:
+            # Both classes have the same curve, turned over: one plot for all models.
             curves = {
                 f"{task.names[1]} against {task.names[0]}": [
                     (model, *parts[-1][1:]) for model, parts in curves.items()
@@ -313,6 +314,7 @@ def confusion_section(evaluation):
         figures = []
         for model, tasks in evaluation.predictions.items():
             counts = np.zeros((len(task.classes),) * 2, dtype=int)
+            # counts[...] += 1 would count a cell once, however often it is named.
             np.add.at(counts, (task.codes[task.known], tasks[position].codes[task.known]), 1)
             right = np.trace(counts) / counts.sum()
             caption = f"{model}: {number(right)} of the rows are on the diagonal."

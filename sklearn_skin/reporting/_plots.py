@@ -20,6 +20,7 @@ _DASHES = ("-", "--", "-.", ":")
 _WIDTH = 3.3
 _MAX_NAME = 20
 _STYLE = {
+    # Text stays text: small, searchable, and in the font of the page.
     "svg.fonttype": "none",
     "svg.hashsalt": "sklearn_skin",
     "font.family": "sans-serif",
@@ -31,6 +32,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.color": _INK,
+    # A class may be called "a$b$".
     "text.parse_math": False,
     "xtick.color": _INK,
     "ytick.color": _INK,
@@ -144,6 +146,7 @@ def calibration_figure(curves, caption, xlabel, ylabel):
                 color=color(position),
                 markersize=4,
             )
+        # The first line is the diagonal that scikit-learn draws, or the only point.
         ax.lines[0].set(color=_INK, alpha=0.4)
         ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         ax.set_aspect("equal")
