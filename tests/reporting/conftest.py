@@ -5,6 +5,7 @@ matplotlib.use("Agg")
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.neural_network import JointFusionClassifier
@@ -12,9 +13,9 @@ from sklearn_skin.preprocessing import make_lesion_transformer
 from sklearn_skin.reporting import clinical_report
 
 TINY = {
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "weights": None,
-    "image_size": 64,
+    "image_size": 32,
     "max_epochs": 1,
     "batch_size": 16,
     "cache_dir": None,
@@ -26,7 +27,7 @@ EVIL = '<script>window.broken = 1</script>"><img src=x onerror="window.broken = 
 
 @pytest.fixture(scope="session")
 def lesions():
-    bunch = make_lesions(72, image_size=64, images_per_lesion=2, random_state=0)
+    bunch = make_lesions(72, image_size=32, images_per_lesion=2, random_state=0)
     # What comes from files may hold markup.
     bunch.target = bunch.target.replace({"A": EVIL})
     bunch.data.index = bunch.subgroups.index = [f"{EVIL}{row}" for row in bunch.data.index]
@@ -49,7 +50,9 @@ def report(lesions, tmp_path_factory):
     train, test = slice(0, 24), slice(24, None)
     network = make_pipeline(make_lesion_transformer(), JointFusionClassifier(**TINY))
     forest = make_pipeline(
-        make_lesion_transformer(), DropImages(), RandomForestClassifier(8, random_state=0)
+        make_lesion_transformer(),
+        FunctionTransformer(drop_images),
+        RandomForestClassifier(8, random_state=0),
     )
     models = {EVIL: network.fit(X[train], y[train]), "forest": forest.fit(X[train], y[train])}
     return clinical_report(
@@ -65,12 +68,6 @@ def report(lesions, tmp_path_factory):
         n_resamples=50,
         output=tmp_path_factory.mktemp("report") / "report.html",
     )
-
-
-def DropImages():
-    from sklearn.preprocessing import FunctionTransformer
-
-    return FunctionTransformer(drop_images)
 
 
 def drop_images(X):
