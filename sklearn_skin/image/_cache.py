@@ -4,7 +4,7 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -167,26 +167,6 @@ class PixelCache:
         if self.path is not None and entries:
             _lmdb.write(self.path, self.max_bytes, entries)
 
-    def get_or_compute(self, key: bytes, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return the array kept under a key, or compute and keep it.
-
-        Parameters
-        ----------
-        key : bytes
-            What the array is computed from.
-        compute : callable
-            Called without arguments if the array is absent.
-
-        Returns
-        -------
-        array : ndarray
-        """
-        array = self.get(key)
-        if array is None:
-            array = np.asarray(compute())
-            self.put(key, array)
-        return array
-
     def clear(self) -> None:
         """Remove all entries."""
         if self.path is not None:
@@ -254,8 +234,3 @@ def _unpack(name: bytes, entry: memoryview) -> np.ndarray | None:
         return None
     shape = struct.unpack_from(f"<{ndim}q", entry, _HEADER.size)
     return np.frombuffer(payload, np.dtype(dtype.rstrip(b"\0").decode())).reshape(shape).copy()
-
-
-def split_batches(n_rows: int, size: int) -> Iterable[slice]:
-    """Return slices of at most `size` rows."""
-    return (slice(start, start + size) for start in range(0, n_rows, size))

@@ -74,23 +74,10 @@ def test_objects_are_refused(folder):
         PixelCache(folder).put(b"key", np.array([{}], dtype=object))
 
 
-def test_get_or_compute_computes_once(folder):
-    calls = []
-
-    def compute():
-        calls.append(1)
-        return np.arange(3)
-
-    for _ in range(3):
-        assert_array_equal(PixelCache(folder).get_or_compute(b"key", compute), np.arange(3))
-    assert len(calls) == 1
-
-
 def test_without_a_folder_nothing_is_kept():
     cache = PixelCache(None)
     cache.put(b"key", np.arange(3))
     assert cache.get(b"key") is None and len(cache) == 0
-    assert_array_equal(cache.get_or_compute(b"key", lambda: np.arange(3)), np.arange(3))
 
 
 def test_the_default_place_is_the_users_cache_folder(tmp_path, monkeypatch):
@@ -235,10 +222,7 @@ def test_a_damaged_store_gives_right_arrays_or_none(damage, seed, folder, tmp_pa
         for kept, k in zip(cache.get_many([b"%d" % k for k in range(100)]), range(100)):
             if kept is not None:
                 assert_array_equal(kept, expected(k))
-        for k in range(100):
-            assert_array_equal(
-                cache.get_or_compute(b"%d" % k, lambda k=k: expected(k)), expected(k)
-            )
+        cache.put_many({b"%d" % k: expected(k) for k in range(100)})
         for k in range(100):
             assert_array_equal(cache.get(b"%d" % k), expected(k))
 
