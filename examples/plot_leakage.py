@@ -68,8 +68,8 @@ def draw(lesions, scores, path):
     fig = plt.figure(figsize=(9, 3.6), layout="constrained")
     left, right = fig.subfigures(1, 2, width_ratios=[1, 1.4])
     left.suptitle("One lesion, four rows")
-    for ax, picture in zip(left.subplots(2, 2).flat, lesions.data["image"][:4]):
-        ax.imshow(picture)
+    for ax, cell in zip(left.subplots(2, 2).flat, lesions.data["image"][:4]):
+        ax.imshow(cell.pixels)
         ax.axis("off")
     ax = right.subplots()
     names = list(scores)

@@ -72,8 +72,8 @@ def draw(lesions, path):
     X, y = lesions.data.iloc[shown], lesions.target.iloc[shown]
     predicted, proba = model.predict(X), model.predict_proba(X).max(axis=1)
     fig, axes = plt.subplots(3, 4, figsize=(9, 8), layout="constrained")
-    for ax, picture, label, guess, p in zip(axes.flat, X["image"], y, predicted, proba):
-        ax.imshow(picture)
+    for ax, cell, label, guess, p in zip(axes.flat, X["image"], y, predicted, proba):
+        ax.imshow(cell.pixels)
         ax.set_title(
             f"{label}\npredicted {guess} ({p:.2f})",
             fontsize=9,

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.image import apply_steps, load_pixels, read_image
+from sklearn_skin.image import load_pixels, read_image
 from sklearn_skin.utils import array_digest
 
 SIZE = 64  # side in pixels of the thumbnails that are compared
@@ -110,9 +110,7 @@ def content_numbers(thumbnails, full_picture):
 
 def full_picture(images, row):
     """Return one picture at full resolution, with its column's corrections."""
-    cell = images.cells[row]
-    pixels = read_image(cell) if isinstance(cell, str) else cell
-    return apply_steps(pixels, images.steps)
+    return images[row].pixels
 
 
 def identical_copies(content):

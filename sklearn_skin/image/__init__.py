@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_array": ["ImageArray", "as_images"],
         "_cache": ["PixelCache"],
+        "_cell": ["ImageCell"],
         "_decoding": ["read_image"],
         "_dtype": ["ImageDtype"],
         "_loading": ["load_pixels"],

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 from pandas.api.extensions import ExtensionDtype, register_extension_dtype
+
+from sklearn_skin.image._cell import ImageCell
 
 
 @register_extension_dtype
 class ImageDtype(ExtensionDtype):
     """Dtype of image columns; pandas knows it as ``"image"`` once it has been imported.
 
-    A scalar of this dtype is a picture, a uint8 array of shape (h, w, 3); the missing
-    value is None.
+    A scalar of this dtype is an :class:`ImageCell`; the missing value is None.
 
     Examples
     --------
@@ -24,7 +24,7 @@ class ImageDtype(ExtensionDtype):
     """
 
     name = "image"
-    type = np.ndarray
+    type = ImageCell
     kind = "O"
     na_value: Any = None
 

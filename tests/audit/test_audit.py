@@ -34,7 +34,7 @@ from sklearn_skin.datasets import (
     make_lesions,
 )
 from sklearn_skin.exceptions import DataLeakageWarning
-from sklearn_skin.image import ImageArray, load_pixels
+from sklearn_skin.image import ImageArray, ImageCell, load_pixels
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 
@@ -57,9 +57,9 @@ def singles():
 
 
 def with_picture(X, row, picture):
-    cells = X["image"].array.cells.copy()
-    cells[row] = np.asarray(picture)
-    return X.assign(image=pd.Series(ImageArray(cells), X.index))
+    images = X["image"].copy()
+    images.iloc[row] = picture if isinstance(picture, ImageCell) else ImageCell(picture)
+    return X.assign(image=images)
 
 
 def jpeg(image, quality=80):
@@ -161,7 +161,8 @@ def test_shuffled_labels_score_at_chance_under_the_grouped_splitter():
     X, groups = lesions.data, np.arange(200)
     X = pd.concat([X, X], ignore_index=True)
     rng = np.random.default_rng(0)
-    noise = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in X["image"]]
+    pictures = [cell.pixels for cell in X["image"]]
+    noise = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in pictures]
     X["image"] = pd.Series(ImageArray(noise))
     groups = np.tile(groups, 2)
     y = np.tile(rng.permutation(lesions.target), 2)
@@ -195,7 +196,7 @@ def test_identical_images_across_a_split(singles):
 
 @pytest.mark.parametrize("name", sorted(COPIES))
 def test_nearly_identical_images_are_found(singles, name):
-    source = Image.fromarray(np.asarray(singles.data["image"].iloc[3]))
+    source = Image.fromarray(singles.data["image"].iloc[3].pixels)
     X = with_picture(singles.data, 30, COPIES[name](source))
     pairs = check_leakage(X).images
     assert pairs[["row_1", "row_2"]].to_numpy().tolist() == [X.index[[3, 30]].tolist()]
@@ -215,8 +216,8 @@ def test_flat_images_are_not_near_each_other():
 
 
 def test_many_copies_are_linked_across_a_split():
-    picture = make_lesions(1, random_state=0).data["image"].iloc[0]
-    X = pd.DataFrame({"image": ImageArray([np.array(picture) for _ in range(500)])})
+    picture = make_lesions(1, random_state=0).data["image"].iloc[0].pixels
+    X = pd.DataFrame({"image": ImageArray([picture.copy() for _ in range(500)])})
     pairs = check_leakage(X, splits=(np.arange(0, 250), np.arange(250, 500))).images
     assert 1 <= len(pairs) < 500
 

@@ -1,20 +1,25 @@
 import io
+import json
 import pickle
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from sklearn_skin.exceptions import ImageDecodeError
-from sklearn_skin.image import ImageArray, ImageDtype, ImageStep, as_images
+from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, ImageStep, as_images
 
 
 def pictures(n, height=4, width=6):
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
+
+
+def pixels(images):
+    return np.stack([cell.pixels for cell in images])
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_row_operations_never_read_files(nowhere):
     assert nowhere.image.nunique() == 6
     assert len(nowhere.groupby("image")) == 6
     with pytest.raises(ImageDecodeError, match="nowhere/0.jpg"):
-        nowhere.image.iloc[0]
+        nowhere.image.iloc[0].pixels  # noqa: B018
 
 
 def test_scikit_learn_takes_rows_without_reading_files(nowhere):
@@ -71,44 +76,18 @@ def test_scikit_learn_takes_rows_without_reading_files(nowhere):
     assert isinstance(transformer.transform(test).dtypes["image__image"], ImageDtype)
 
 
-def test_an_element_is_the_picture_with_steps_applied(paths):
-    column = pd.Series(as_images(paths))
-    picture = column.iloc[1]
-    assert isinstance(picture, np.ndarray)
-    assert_array_equal(picture, pictures(4)[1])
-    cropped = column.array.with_step(ImageStep("resize", (("size", 2),)))
-    assert cropped[1].shape == (2, 2, 3)
-    assert column.array.steps == ()
-    assert pd.Series([None], dtype="image").iloc[0] is None
-
-
-def test_an_element_put_back_is_its_path(paths):
-    images = as_images(paths)
-    images[0] = images[1]
-    assert images.cells[0] == paths[1]
-    images[0] = images[1] + np.uint8(1)
-    assert_array_equal(images.cells[0], pictures(4)[1] + np.uint8(1))
-
-
-def test_changing_an_element_does_not_change_the_column():
-    images = ImageArray(pictures(2))
-    with pytest.raises(ValueError, match="read-only"):
-        images[0][:] = 0
-    assert images.cells[0].any()
-
-
 def test_what_a_column_can_be_made_of(tmp_path):
     rgb = pictures(3)
-    assert_array_equal(np.stack(list(ImageArray(rgb))), rgb)
-    assert_array_equal(np.asarray(ImageArray(rgb), dtype=np.uint8), rgb)
+    assert_array_equal(pixels(ImageArray(rgb)), rgb)
     mixed = [tmp_path / "a.jpg", "b.jpg", rgb[0], Image.fromarray(rgb[1]), rgb[2, :, :, 0]]
     images = as_images([*mixed, None, np.nan, pd.NA, ""])
     assert images.cells[0] == str(tmp_path / "a.jpg")
-    assert_array_equal(images[3], rgb[1])
-    assert_array_equal(images[4][:, :, 1], rgb[2, :, :, 0])
+    assert_array_equal(images[3].pixels, rgb[1])
+    assert_array_equal(images[4].pixels[:, :, 1], rgb[2, :, :, 0])
     assert images.isna().tolist() == [False] * 5 + [True] * 4
     transparent = np.zeros((2, 2, 4), dtype=np.uint8)
-    assert (ImageArray([transparent])[0] == 255).all()
+    assert (ImageArray([transparent])[0].pixels == 255).all()
+    assert ImageArray([images[0], images[3]]).cells[0] == str(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +123,9 @@ def test_columns_with_different_steps_are_not_joined():
     missing = pd.Series(ImageArray([None]))
     assert pd.concat([pd.Series(corrected), missing]).array.steps == corrected.steps
     assert not (images == corrected).any()
+    assert not images.isin(corrected).any() and corrected.isin(corrected).all()
+    # All rows missing: nothing was corrected yet, and the chain is kept.
+    assert pd.concat([missing, pd.Series(corrected[:0])]).array.steps == corrected.steps
 
 
 def test_marks_of_repeated_rows_go_with_the_rows():
@@ -157,34 +139,50 @@ def test_marks_of_repeated_rows_go_with_the_rows():
         images.with_copies([-1, 0, 0])
 
 
-def test_paths_are_single_values_for_pandas():
-    column = pd.Series(ImageArray([None, "a.jpg", "b.jpg"]))
-    assert column.fillna("c.jpg").array.cells.tolist() == ["c.jpg", "a.jpg", "b.jpg"]
-    column.loc[[0, 1]] = "d.jpg"
-    assert (column == "d.jpg").tolist() == [True, True, False]
-    table = pd.DataFrame({"image": column, "x": 1})
-    table.loc[0, "image"] = "e.jpg"
-    assert table.image.array.cells[0] == "e.jpg"
-
-
 def test_equality_is_by_path_or_by_content(paths):
-    in_memory = ImageArray(pictures(4))
+    rgb = pictures(4)
+    in_memory = ImageArray(rgb)
+    assert (in_memory == in_memory[1]).tolist() == [False, True, False, False]
+    assert (in_memory == rgb[1]).tolist() == [False, True, False, False]
     assert (in_memory == ImageArray(pictures(4).copy())).all()
     assert not (in_memory == as_images(paths)).any()
     assert in_memory.duplicated().sum() == 0
     assert in_memory[[0, 0, 1]].duplicated().tolist() == [False, True, False]
     assert in_memory.isin(in_memory[:1]).tolist() == [True, False, False, False]
-    with pytest.raises(TypeError, match="no order"):
-        in_memory < in_memory  # noqa: B015
-    with pytest.raises(TypeError):
-        in_memory + 1
+    for other in (in_memory, in_memory[0]):
+        with pytest.raises(TypeError, match="not supported between instances of"):
+            in_memory < other  # noqa: B015
+        with pytest.raises(TypeError, match="unsupported operand"):
+            in_memory + other
+
+
+def test_json_keeps_paths(paths):
+    table = pd.DataFrame({"image": as_images([*paths, None])})
+    assert json.loads(table.to_json())["image"]["1"] == paths[1]
+    assert json.loads(table.image.to_json(orient="values")) == [*paths, None]
+    in_memory = pd.DataFrame({"image": ImageArray(pictures(2))})
+    assert json.loads(in_memory.to_json())["image"]["1"] == "<image in memory 6x4>"
+
+
+def test_images_are_no_numbers(paths):
+    from sklearn.preprocessing import StandardScaler
+
+    table = pd.DataFrame({"image": as_images(paths), "age": 1.0})
+    for image in (table.image, ImageArray(pictures(4))):
+        broken = table.assign(image=image)
+        with pytest.raises(ValueError, match="Images are no numbers.*ImageEmbedder"):
+            StandardScaler().fit(broken)
+        for dtype in (float, int, np.uint8, bool):
+            with pytest.raises(ValueError, match="Images are no numbers"):
+                broken["image"].astype(dtype)
+    assert all(isinstance(cell, ImageCell) for cell in np.asarray(table)[:, 0])
 
 
 def test_csv_keeps_paths(paths):
     table = pd.DataFrame({"image": as_images([*paths, None])})
     again = pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype={"image": "image"})
     pd.testing.assert_frame_equal(table, again)
-    assert_array_equal(again.image.iloc[0], pictures(4)[0])
+    assert_array_equal(again.image.iloc[0].pixels, pictures(4)[0])
 
 
 def test_parquet_keeps_paths_and_the_dtype(paths, tmp_path):
@@ -222,14 +220,23 @@ def test_equal_tables_hash_alike_and_pickle_small(nowhere):
     assert len(pickle.dumps(ImageArray(pictures(50, 50, 50))[:1])) < 10_000
 
 
-def test_mapping_a_function_gives_it_pictures(paths):
-    column = pd.Series(as_images(paths))
-    assert column.map(lambda picture: int(picture.max())).tolist() == [
-        int(picture.max()) for picture in pictures(4)
-    ]
+def test_mapping_a_function_gives_it_cells(paths):
+    column = pd.Series(as_images([*paths, None]))
+    means = column.map(lambda cell: cell.pixels.mean(), na_action="ignore")
+    assert_allclose(means, [*pictures(4).mean(axis=(1, 2, 3)), np.nan])
+    # What a function returns is a path only if it says so.
+    assert column.map(lambda cell: cell.path, na_action="ignore").dtype != "image"
+    pd.testing.assert_series_equal(column.map(lambda cell: cell), column)
 
 
-def test_a_notebook_shows_thumbnails_and_escapes_names():
+def test_unstacking_moves_cells_and_leaves_gaps_missing(nowhere):
+    wide = nowhere.set_index([[0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 1, 2, 3, 0]]).image.unstack()
+    assert (wide.dtypes == "image").all()
+    at = [[origin and origin[8] for origin in wide[name].array.cells] for name in wide]
+    assert at == [["0", None], ["1", "3"], ["2", "4"], [None, "5"]]
+
+
+def test_a_column_shows_thumbnails_and_escapes_names():
     images = ImageArray([*pictures(2), None, "<script>.jpg"])
     page = images._repr_html_()
     assert page.count("<img") == 4

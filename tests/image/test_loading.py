@@ -72,7 +72,7 @@ def test_steps_come_before_resizing(paths, cache):
     pixels, _ = load_pixels(images.with_step(step), 20, cache=cache)
     plain, _ = load_pixels(images, 20, cache=cache)
     assert np.abs(pixels.astype(int) - plain).mean() > 1
-    by_hand = ImageArray([images.with_step(step)[0]])
+    by_hand = ImageArray([images.with_step(step)[0].pixels])
     assert_array_equal(pixels, load_pixels(by_hand, 20)[0])
 
 

@@ -32,7 +32,7 @@ def test_embedded_features_are_what_the_fusion_gives(pipeline, lesions):
     X = pipeline[:-1].transform(lesions.data)
     net = pipeline[-1]
     table = net._read(X, reset=False)
-    pixels = np.stack([np.asarray(image) for image in lesions.data["image"]])
+    pixels = np.stack([cell.pixels for cell in lesions.data["image"]])
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         module = net.module_.eval()

@@ -127,7 +127,7 @@ def test_each_image_column_has_its_own_map(two_images, tiny, column, share):
     changed[other] = X[other][3:6].array
     # A linear classifier's map depends on the other image not at all.
     assert_allclose(grad_cam(net, changed, **options).heatmaps, found.heatmaps, atol=1e-4)
-    assert_allclose(found.pixels[0], X[column].iloc[0])
+    assert_allclose(found.pixels[0], X[column].iloc[0].pixels)
     changed[column] = X[column][3:6].array
     assert abs(grad_cam(net, changed, **options).heatmaps - found.heatmaps).max() > 0.1
 

@@ -200,9 +200,9 @@ def test_paths_in_a_text_column_are_images(tmp_path, bunch, y, make_net):
     from PIL import Image
 
     paths = []
-    for label, picture in bunch.data["image"].items():
+    for label, cell in bunch.data["image"].items():
         paths.append(str(tmp_path / f"{label}.png"))
-        Image.fromarray(picture).save(paths[-1])
+        Image.fromarray(cell.pixels).save(paths[-1])
     frame = pd.DataFrame({"file": paths}, index=bunch.data.index)
     by_path = make_net(ImageClassifier, image_columns=["file"]).fit(frame, y)
     direct = make_net(ImageClassifier).fit(bunch.data[["image"]], y)
@@ -322,7 +322,7 @@ def test_swa_and_ema_give_averages(X, y, make_net):
 
 def test_tta_is_the_mean_over_flipped_images(X, y, make_net):
     net = make_net(ImageClassifier).fit(X, y)
-    pictures = np.stack([np.asarray(picture) for picture in X["image"]])
+    pictures = np.stack([cell.pixels for cell in X["image"]])
     views = [pictures, pictures[:, :, ::-1], pictures[:, ::-1], pictures[:, ::-1, ::-1]]
     one_by_one = [net.predict_proba(X.assign(image=as_images(list(v)))) for v in views]
     assert_allclose(net.set_params(tta=4).predict_proba(X), np.mean(one_by_one, axis=0), atol=1e-5)

@@ -122,7 +122,8 @@ def test_metadata_named_after_an_image_belong_to_it(pairs, make_net):
 
 def test_reconstructions_come_closer_to_the_image(X, y, make_net):
     net = make_net(SuperResolutionFusionClassifier, max_epochs=1, lr=3e-3)
-    pictures = np.stack(list(X["image"])).repeat(2, axis=1).repeat(2, axis=2).astype(float)
+    pictures = np.stack([cell.pixels for cell in X["image"]]).astype(float)
+    pictures = pictures.repeat(2, axis=1).repeat(2, axis=2)
 
     def error(epochs):
         drawn = net.set_params(max_epochs=epochs).fit(X, y).transform_images(X)
@@ -154,7 +155,8 @@ def test_embedder_gives_the_backbone_s_pooled_features(bunch):
     embedder.set_params(device="cpu", cache_dir=None)
     features = embedder.fit_transform(frame)
     assert list(features.columns[-1:]) == ["age"] and list(features.index) == list(frame.index)
-    images = torch.from_numpy(np.stack(list(frame["image"][:3]))).permute(0, 3, 1, 2) / 255
+    pixels = np.stack([cell.pixels for cell in frame["image"][:3]])
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
         expected = embedder.module_.pool(embedder.module_(images))
     assert_allclose(features.iloc[:3, :512], expected, atol=1e-5)
