@@ -10,7 +10,7 @@ from pandas.api.extensions import no_default, take
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_list_like, pandas_dtype
 
-from sklearn_skin.image import _display
+from sklearn_skin.image import _display, _notebook
 from sklearn_skin.image._cell import NO_NUMBERS, ImageCell, one_chain, unpack_cells
 from sklearn_skin.image._comparison import CellComparison
 from sklearn_skin.image._dtype import ImageDtype
@@ -320,7 +320,7 @@ class ImageArray(CellComparison):
     # -- pandas: printing ---------------------------------------------------------------
 
     def _formatter(self, boxed: bool = False) -> Callable[[Any], str]:
-        return _display.short_name
+        return _notebook.cell_formatter()
 
     def _get_repr_footer(self) -> str:
         steps = f", steps: {[step.name for step in self._steps]}" if self._steps else ""
@@ -387,3 +387,7 @@ def _unpack_indexer(item: Any) -> Any:
         "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer "
         "or boolean arrays are valid indices"
     )
+
+
+# Importing this module is the first use of an image column, and tables can be displayed from here.
+_notebook.show_pictures()
