@@ -126,7 +126,7 @@ class ImageCell:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ImageCell):
             return NotImplemented
-        return self is other or (self._steps == other._steps and self._key == other._key)
+        return self._steps == other._steps and self._key == other._key
 
     def __hash__(self) -> int:
         return hash((self._key, self._steps))

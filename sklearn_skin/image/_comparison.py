@@ -61,8 +61,7 @@ class CellComparison(ExtensionArray):
     @classmethod
     def _from_factorized(cls, values: Any, original: Self) -> Self:
         first = {key: row for row, key in reversed(list(enumerate(original._keys())))}
-        # A missing image comes back as NaN, and is row -1, which is filled with a missing one.
-        return original.take([first.get(key, -1) for key in values], allow_fill=True)
+        return original.take([first[key] for key in values])
 
     def unique(self) -> Self:
         return self.factorize(use_na_sentinel=False)[1]

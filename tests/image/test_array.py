@@ -85,6 +85,7 @@ def test_what_a_column_can_be_made_of(tmp_path):
     assert_array_equal(images[3].pixels, rgb[1])
     assert_array_equal(images[4].pixels[:, :, 1], rgb[2, :, :, 0])
     assert images.isna().tolist() == [False] * 5 + [True] * 4
+    assert type(as_images(np.array(["a.jpg"])).cells[0]) is str
     transparent = np.zeros((2, 2, 4), dtype=np.uint8)
     assert (ImageArray([transparent])[0].pixels == 255).all()
     assert ImageArray([images[0], images[3]]).cells[0] == str(tmp_path / "a.jpg")
@@ -135,6 +136,9 @@ def test_marks_of_repeated_rows_go_with_the_rows():
     assert pd.concat([pd.Series(images)] * 2).array.copies.tolist() == [0, 1, 2, 0, 1, 2]
     assert pickle.loads(pickle.dumps(images)).copies.tolist() == [0, 1, 2]
     assert images.with_step(ImageStep("gray_world")).copies.tolist() == [0, 1, 2]
+    changed = images.copy()
+    changed[:2], changed[2] = images[[1, 2]], images[2]
+    assert changed.copies.tolist() == [1, 2, 0]  # a cell alone is an original
     with pytest.raises(ValueError, match="`copies` must be non-negative"):
         images.with_copies([-1, 0, 0])
 
@@ -176,6 +180,14 @@ def test_images_are_no_numbers(paths):
             with pytest.raises(ValueError, match="Images are no numbers"):
                 broken["image"].astype(dtype)
     assert all(isinstance(cell, ImageCell) for cell in np.asarray(table)[:, 0])
+
+
+def test_a_picture_that_is_repeated_is_hashed_once(monkeypatch):
+    hashed = []
+    monkeypatch.setattr("sklearn_skin.image._cell.origin_key", lambda o: hashed.append(o) or str(o))
+    images = ImageArray(pictures(3))[[0, 1, 2] * 10]
+    assert images.duplicated().sum() == 27 and len(hashed) == 3
+    assert len(images.unique()) == 3 and len(hashed) == 6
 
 
 def test_csv_keeps_paths(paths):
