@@ -1,16 +1,17 @@
 """Optuna studies in a file, which survive being killed."""
 
-import threading
+import math
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import repeat, takewhile
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 
 _FAILURE = "failure"
-_SURPLUS = "surplus"
 _LOCK_SECONDS = 60
 
 
@@ -110,7 +111,7 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
     n_trials : int
         Finished trials in the end, those of earlier runs included.
     n_jobs : int, default=1
-        Processes, with one thread each. More than one needs a study that is not in memory.
+        Processes, which share the cores. More than one needs a study that is not in memory.
     progress_bar : bool, default=False
         Whether to show finished trials and the best value.
     timeout : float, default=None
@@ -135,22 +136,31 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
     5
     """
     import optuna
+    from optuna.storages._heartbeat import is_heartbeat_enabled
+    from tqdm.auto import tqdm
 
-    end = None if timeout is None else time.monotonic() + timeout
-    in_memory = isinstance(study._storage, optuna.storages.InMemoryStorage)
-    if n_jobs != 1 and in_memory:
-        raise ValueError("`n_jobs` > 1 needs a study in a file or database; got one in memory.")
-    with _progress(study, n_trials, progress_bar):
-        if n_jobs == 1:
-            _work(study, objective, n_trials, end)
-        else:
-            left = None if end is None else end - time.monotonic()
-            with parallel_config(backend="loky", inner_max_num_threads=1):
-                workers = Parallel(n_jobs=n_jobs)
-                workers(
-                    delayed(_work_elsewhere)(study, objective, n_trials, left, worker)
-                    for worker in range(workers._effective_n_jobs())
-                )
+    if n_jobs != 1 and isinstance(study._storage, optuna.storages.InMemoryStorage):
+        raise ValueError("`n_jobs` needs a study in a file or a database; got one in memory.")
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    # One task per trial, sent when a process is free: others may have made the rest by then.
+    workers = Parallel(n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
+    turn = delayed(_run_one)(study, objective, n_trials, n_jobs != 1)
+    with tqdm(total=n_trials, desc=study.study_name, unit="trial", disable=not progress_bar) as bar:
+        while time.monotonic() < end:
+            finished, running = _count(study)
+            _show(bar, study, min(finished, n_trials))
+            missing = n_trials - finished - running
+            if missing > 0:
+                turns = takewhile(lambda _: _goes_on(study, n_trials, end), repeat(turn, missing))
+                for _ in workers(turns):
+                    _show(bar, study, min(_count(study)[0], n_trials))
+            elif finished < n_trials and is_heartbeat_enabled(study._storage):
+                # Other processes are at the last trials; a killed one's comes back as waiting.
+                time.sleep(0.5)
+                with _quiet():
+                    optuna.storages.fail_stale_trials(study)
+            else:
+                break
     return study
 
 
@@ -196,44 +206,25 @@ def _retry_while_locked(make):
             time.sleep(0.2 * 2**attempt)
 
 
-def _work_elsewhere(study, objective, n_trials, seconds, worker):
-    # Every worker has a copy of the sampler; they must not draw the same values.
-    for _ in range(worker + 1):
+def _goes_on(study, n_trials, end):
+    return time.monotonic() < end and sum(_count(study)) < n_trials
+
+
+def _run_one(study, objective, n_trials, reseed):
+    if reseed:
+        # Every process gets a copy of the sampler; they must not draw the same values.
         study.sampler.reseed_rng()
-    _work(study, objective, n_trials, None if seconds is None else time.monotonic() + seconds)
+    study.optimize(partial(_guard, objective, n_trials), n_trials=1, catch=(Exception,))
 
 
-def _work(study, objective, n_trials, end):
-    import optuna
-    from optuna.storages._heartbeat import is_heartbeat_enabled
-
-    def guarded(trial):
-        return _run_one(study, objective, trial, n_trials)
-
-    while end is None or time.monotonic() < end:
-        with _quiet():
-            optuna.storages.fail_stale_trials(study)
-        finished, running, waiting = _count(study)
-        if finished >= n_trials:
-            return
-        if not waiting and finished + running >= n_trials:
-            # Others are at the last trials; if one was killed, it comes back as waiting.
-            if not is_heartbeat_enabled(study._storage):
-                return
-            time.sleep(0.5)
-            continue
-        with _quiet():
-            study.optimize(guarded, n_trials=1, catch=(Exception,))
-
-
-def _run_one(study, objective, trial, n_trials):
+def _guard(objective, n_trials, trial):
+    """Return the objective's value, if the trial is wanted; keep the reason if it raises."""
     from optuna import TrialPruned
 
-    # Numbers are given out one at a time, so of processes that both began a last trial, one
-    # sees that it is not needed.
-    earlier = sum(_counts(other) for other in study.get_trials(deepcopy=False)[: trial.number])
-    if earlier >= n_trials:
-        trial.set_user_attr(_SURPLUS, True)
+    # Numbers are given out one at a time, so of processes that both began a last trial, one sees
+    # that it is not needed. MaxTrialsCallback looks after a trial only, when both are done.
+    earlier = trial.study.get_trials(deepcopy=False)[: trial.number]
+    if sum(map(_counts, earlier)) >= n_trials:
         raise RuntimeError(f"other processes are at the last of {n_trials} trials already")
     try:
         return objective(trial)
@@ -245,56 +236,25 @@ def _run_one(study, objective, trial, n_trials):
 
 
 def _counts(trial):
-    """Whether a trial is one of the wanted ones: not killed, not a surplus one."""
+    """Whether a trial is one of the wanted ones: not killed, interrupted or superfluous."""
     from optuna.trial import TrialState
 
-    if _SURPLUS in trial.user_attrs:
-        return False
     return trial.state != TrialState.FAIL or _FAILURE in trial.user_attrs
 
 
 def _count(study):
+    """Return the numbers of finished and of running trials."""
     from optuna.trial import TrialState
 
-    trials = [trial for trial in study.get_trials(deepcopy=False) if _counts(trial)]
-    running = sum(trial.state == TrialState.RUNNING for trial in trials)
-    waiting = sum(trial.state == TrialState.WAITING for trial in trials)
-    return len(trials) - running - waiting, running, waiting
+    states = [trial.state for trial in study.get_trials(deepcopy=False) if _counts(trial)]
+    running = states.count(TrialState.RUNNING)
+    return len(states) - running - states.count(TrialState.WAITING), running
 
 
-@contextmanager
-def _progress(study, n_trials, shown):
-    if not shown:
-        yield
-        return
-    from tqdm.auto import tqdm
-
-    stop = threading.Event()
-    with tqdm(total=n_trials, unit="trial", desc=study.study_name) as bar:
-
-        def update():
-            finished = min(_count(study)[0], n_trials)
-            if finished == bar.n:
-                return
-            bar.n = finished
-            try:
-                bar.set_postfix(best=f"{study.best_value:.4g}", refresh=False)
-            except ValueError:
-                pass
-            bar.refresh()
-
-        def watch():
-            while not stop.wait(1.0):
-                update()
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-            update()
+def _show(bar, study, finished):
+    bar.update(finished - bar.n)
+    with suppress(ValueError):  # no trial is completed yet
+        bar.set_postfix(best=f"{study.best_value:.4g}")
 
 
 @contextmanager

@@ -74,10 +74,30 @@ def test_interrupt_reaches_the_caller_and_does_not_count(tmp_path):
 
 def test_several_processes_share_one_study(tmp_path):
     study = make_study("a", tmp_path / "s.db", random_state=0)
-    run_study(study, Slow(), 12, n_jobs=2, progress_bar=True)
-    assert states(study).count(TrialState.COMPLETE) == 12
+    run_study(study, Slow(), 7, n_jobs=2)
+    assert states(study).count(TrialState.COMPLETE) == 7
     values = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
-    assert len(set(values)) == 12
+    assert len(set(values)) == 7
+
+
+def test_a_trial_that_others_made_superfluous_does_not_count(tmp_path, monkeypatch):
+    study, others = (make_study("a", tmp_path / "s.db") for _ in range(2))
+    optimize = study.optimize
+
+    def overtaken(*args, **kwargs):
+        others.optimize(parabola, n_trials=1)
+        optimize(*args, **kwargs)
+
+    monkeypatch.setattr(study, "optimize", overtaken)
+    run_study(study, parabola, 1)
+    assert states(study) == [TrialState.COMPLETE, TrialState.FAIL]
+    assert "failure" not in study.trials[1].user_attrs
+
+
+def test_progress_shows_trials_and_the_best_value(capsys):
+    run_study(make_study("lesions", ":memory:"), lambda trial: 0.5, 3, progress_bar=True)
+    assert "lesions: 100%" in (shown := capsys.readouterr().err)
+    assert "3/3" in shown and "best=0.5" in shown
 
 
 def test_several_processes_need_a_file():
