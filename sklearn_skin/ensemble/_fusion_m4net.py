@@ -38,7 +38,7 @@ from sklearn_skin.ensemble._stage_features import (
     probability_names,
 )
 from sklearn_skin.metrics import mean_task_accuracy
-from sklearn_skin.utils import search_simplex_weights
+from sklearn_skin.utils import Choice, search_simplex_weights
 
 # Values per weight of the published loops: three branches, then P1 and P2.
 _GRID = (50, 100)
@@ -295,6 +295,19 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
             The final one is the last.
         """
         return self.predict_stages(X)
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter; with a second stage given by name, also the other names.
+        """
+        ranges = super().search_ranges()
+        if isinstance(self.second_stage, str | None):
+            ranges["second_stage"] = Choice(tuple(SECOND_STAGES))
+        return ranges
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the second stage's features.

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_skin.ensemble._branches import fit_params
-from sklearn_skin.utils import LabelCodec, task_names
+from sklearn_skin.utils import Choice, LabelCodec, task_names
 
 
 class FusionMixin(ClassifierMixin):
@@ -76,6 +76,16 @@ class FusionMixin(ClassifierMixin):
         from sklearn_skin.metrics import mean_task_accuracy
 
         return mean_task_accuracy(y, self.predict(X), sample_weight=sample_weight)
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return {"space": Choice(("proba", "logits"))}
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags."""

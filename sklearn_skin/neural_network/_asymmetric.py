@@ -12,6 +12,7 @@ from sklearn_skin.neural_network._two_images import (
     missing_options,
     pick_two_images,
 )
+from sklearn_skin.utils import Choice
 
 
 class AsymmetricFusionClassifier(BaseLesionClassifier):
@@ -92,6 +93,16 @@ class AsymmetricFusionClassifier(BaseLesionClassifier):
         self.dropout = dropout
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this network.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return super().search_ranges() | {"attention": Choice(("aab", "bab", "none"))}
 
     def _order_images(self, images):
         if not images:

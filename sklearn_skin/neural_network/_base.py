@@ -26,6 +26,7 @@ from sklearn_skin.neural_network._columns import (
 )
 from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS, complete_class
 from sklearn_skin.neural_network._run import combine_branches, run_prediction, run_training
+from sklearn_skin.neural_network._search_ranges import network_ranges
 from sklearn_skin.neural_network._splits import FitData, hold_out, needs_validation
 from sklearn_skin.utils import LabelCodec
 
@@ -298,6 +299,16 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         from sklearn_skin.metrics import mean_task_accuracy
 
         return mean_task_accuracy(y, self.predict(X), sample_weight=sample_weight)
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this network.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter, valid for the network as it is set.
+        """
+        return network_ranges(self)
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags."""

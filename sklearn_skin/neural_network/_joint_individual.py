@@ -12,6 +12,7 @@ from sklearn_skin.neural_network._joint import (
     fusion_options,
     make_joint_net,
 )
+from sklearn_skin.utils import Range
 
 
 class JointIndividualFusionClassifier(BaseLesionClassifier):
@@ -86,6 +87,16 @@ class JointIndividualFusionClassifier(BaseLesionClassifier):
         self.share_backbone = share_backbone
         self.metadata_hidden = metadata_hidden
         self.image_dropout = image_dropout
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this network.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return super().search_ranges() | {"beta": Range(0.0, 1.0)}
 
     def _make_module(self, shapes, p):
         return make_joint_net(shapes, p, JointIndividualNet, **fusion_options(p))

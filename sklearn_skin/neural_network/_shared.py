@@ -14,6 +14,7 @@ from sklearn_skin.neural_network._two_images import (
     missing_options,
     pick_two_images,
 )
+from sklearn_skin.utils import Choice, Range
 
 
 class SharedFusionClassifier(BaseLesionClassifier):
@@ -104,6 +105,19 @@ class SharedFusionClassifier(BaseLesionClassifier):
         self.dropout = dropout
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this network.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return super().search_ranges() | {
+            "attention": Choice(("shared", "cross", "none")),
+            "clinical_weight": Range(0.01, 0.5, log=True),
+        }
 
     def _order_images(self, images):
         if not images:

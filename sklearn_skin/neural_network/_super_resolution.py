@@ -14,6 +14,7 @@ from sklearn_skin.neural_network._base import BaseLesionClassifier
 from sklearn_skin.neural_network._batches import make_loader
 from sklearn_skin.neural_network._joint import make_backbones
 from sklearn_skin.neural_network._two_images import missing_options
+from sklearn_skin.utils import Range
 
 _WEIGHT = Interval(Real, 0, None, closed="left")
 
@@ -74,6 +75,16 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
         self.sr_weight = sr_weight
         self.upsampling = upsampling
         self.dropout = dropout
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this network.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return super().search_ranges() | {"alpha": Range(0.0, 1.0), "sr_weight": Range(0.1, 2.0)}
 
     def transform_images(self, X):
         """Return the images as the decoder draws them.

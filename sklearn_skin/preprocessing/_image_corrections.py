@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval
 
 from sklearn_skin.preprocessing._base import BaseImageTransformer
+from sklearn_skin.utils import Choice, Range
 
 
 class ShadesOfGray(BaseImageTransformer):
@@ -46,6 +47,16 @@ class ShadesOfGray(BaseImageTransformer):
 
     def __init__(self, power=6.0):
         self.power = power
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return {"power": Choice((1, 2, 4, 6, 8))}
 
 
 class GrayWorld(BaseImageTransformer):
@@ -114,6 +125,16 @@ class CLAHE(BaseImageTransformer):
     def __init__(self, clip_limit=2.0, grid=8):
         self.clip_limit = clip_limit
         self.grid = grid
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return {"clip_limit": Range(1.0, 4.0)}
 
 
 class HairRemoval(BaseImageTransformer):
