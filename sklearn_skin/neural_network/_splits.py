@@ -68,12 +68,6 @@ def hold_out(data, y, groups, p, rng):
             y.iloc[valid] if hasattr(y, "iloc") else np.asarray(y)[valid],
             None if data.weight is None else data.weight[valid],
         )
-    if groups is not None:
-        raise ValueError(
-            "`groups` were given, but nothing in this fit is split by them: they serve the "
-            "inner validation split, which early_stopping=True or branch_weights='search' ask "
-            "for and X_val replaces."
-        )
     return data
 
 
