@@ -3,12 +3,11 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import _routing_enabled
 
-from sklearn_skin.ensemble._branches import consumes, fit_params
 from sklearn_skin.model_selection._search_space import search_space
+from sklearn_skin.utils import grouped_folds, metadata_for_fit
 
 
 class StudyObjective:
@@ -26,8 +25,8 @@ class StudyObjective:
         Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
         otherwise.
     groups : array-like of shape (n,), default=None
-        Patients or lesions, kept whole by the folds, and by the splits inside the estimator
-        where it makes any.
+        Patients or lesions, kept whole by the folds, and by the splits inside the estimator;
+        where it makes none, they are ignored.
     sample_weight : array-like of shape (n,), default=None
         Weight of each row in fit and score.
     scoring : str, callable or None, default=None
@@ -122,15 +121,15 @@ class StudyObjective:
         # Shorter names first: a second stage is chosen before its own parameters are set.
         estimator = clone(self.estimator)
         for name in sorted(params, key=lambda name: name.count("__")):
-            estimator.set_params(**{name: params[name]})
+            # A chosen estimator is the user's own, and its parameters are set next.
+            estimator.set_params(**{name: clone(params[name], safe=False)})
         return estimator
 
     def _folds(self):
         strata = _strata(self.y)
-        cv = self.cv
-        if isinstance(cv, int) and self.groups is not None:
-            cv = StratifiedGroupKFold(cv)
-        return check_cv(cv, strata, classifier=True).split(self.X, strata, self.groups)
+        if isinstance(self.cv, int):
+            return grouped_folds(strata, self.groups, self.cv)
+        return check_cv(self.cv, strata, classifier=True).split(self.X, strata, self.groups)
 
     def _score(self, estimator, train, test):
         model = clone(estimator)
@@ -152,10 +151,7 @@ class StudyObjective:
     def _fit_params(self, model, rows):
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         groups = None if self.groups is None else self.groups[rows]
-        if not _routing_enabled():
-            return fit_params(model, weight, groups)
-        given = {"sample_weight": weight, "groups": groups}
-        return {k: v for k, v in given.items() if v is not None and consumes(model, k)}
+        return metadata_for_fit(model, sample_weight=weight, groups=groups)
 
 
 def suggest(trial, name, distribution):

@@ -1,65 +1,14 @@
 """Sensible ranges for the parameters of Pipelines."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sklearn_skin.utils import Choice, Range
+
 _FLAVORS = ("optuna", "grid", "random")
-_WIDTHS = (
-    ("test_resnet", "resnet10t", "resnet18"),
-    ("resnet10t", "resnet18", "resnet34"),
-    ("resnet18", "resnet34", "resnet50"),
-    ("resnet34", "resnet50", "resnet101"),
-    ("mobilenetv3_small_050", "mobilenetv3_small_075", "mobilenetv3_small_100"),
-    ("mobilenetv3_small_100", "mobilenetv3_large_100"),
-    ("mobilenetv2_100", "mobilenetv2_140"),
-    ("efficientnet_b0", "efficientnet_b1", "efficientnet_b2"),
-    ("efficientnet_b4", "efficientnet_b3"),
-    ("densenet121", "densenet169"),
-    ("vgg13", "vgg16"),
-    ("swin_tiny_patch4_window7_224", "swin_small_patch4_window7_224"),
-    ("convnext_atto", "convnext_femto", "convnext_pico"),
-    ("convnext_tiny", "convnext_small"),
-)
 
-
-class Range(NamedTuple):
-    """Numbers in [low, high]; `log` spreads them evenly over orders of magnitude."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-class Choice(NamedTuple):
-    """One of some values."""
-
-    values: tuple
-
-
-# Class (or a parent's) name -> parameter -> what to try. Only what matters in practice and
-# stays valid whatever the other parameters are.
-_SPACES = {
-    "BaseLesionClassifier": {
-        "lr": Range(1e-5, 1e-2, log=True),
-        "batch_size": Choice((16, 32, 64)),
-        "lr_schedule": Choice((None, "cosine")),
-        "loss": Choice(("cross_entropy", "focal")),
-        "dropout": Range(0.0, 0.5),
-        "image_dropout": Range(0.0, 0.5),
-    },
-    "JointIndividualFusionClassifier": {"beta": Range(0.0, 1.0)},
-    "SuperResolutionFusionClassifier": {
-        "alpha": Range(0.0, 1.0),
-        "sr_weight": Range(0.1, 2.0),
-    },
-    "SharedFusionClassifier": {
-        "attention": Choice(("shared", "cross", "none")),
-        "clinical_weight": Range(0.01, 0.5, log=True),
-    },
-    "AsymmetricFusionClassifier": {"attention": Choice(("aab", "bab", "none"))},
-    "FusionM4NetClassifier": {"space": Choice(("proba", "logits"))},
-    "WeightedFusionClassifier": {"space": Choice(("proba", "logits"))},
+# Of estimators that cannot say it themselves: class (or a parent's) -> parameter -> what to try.
+# Only what matters in practice.
+_OTHERS = {
     "SVC": {"C": Range(1e-2, 1e2, log=True), "gamma": Range(1e-3, 1.0, log=True)},
     "LinearSVC": {"C": Range(1e-3, 1e2, log=True)},
     "LogisticRegression": {"C": Range(1e-3, 1e2, log=True)},
@@ -80,8 +29,12 @@ _SPACES = {
         "n_neighbors": Choice((3, 5, 9, 15, 25)),
         "weights": Choice(("uniform", "distance")),
     },
-    "ShadesOfGray": {"power": Choice((1, 2, 4, 6, 8))},
-    "CLAHE": {"clip_limit": Range(1.0, 4.0)},
+    "SimpleImputer": {"strategy": Choice(("median", "mean"))},
+}
+# Parameters that only count, or only fit, where another one allows it.
+_UNLESS = {
+    ("SVC", "gamma"): lambda svc: svc.kernel == "linear",
+    ("SimpleImputer", "strategy"): lambda imputer: imputer.strategy not in ("mean", "median"),
 }
 
 
@@ -110,10 +63,10 @@ def search_space(estimator, flavor="optuna"):
 
     Notes
     -----
-    Networks that see images get `backbone`, the next wider ones of the same family, and
-    `augment`; where class weights or a sampler may be chosen freely, `class_weight`. A
-    network whose `weights` are a file keeps its backbone. A second stage given by name becomes
-    a choice of names.
+    Every part is asked for its `search_ranges()`, a method that returns a dict of
+    :class:`~sklearn_skin.utils.Range` and :class:`~sklearn_skin.utils.Choice` by parameter, valid
+    for the part as it is; so an estimator of your own takes part by having one. Common
+    estimators of scikit-learn, which have none, are known.
 
     Examples
     --------
@@ -131,7 +84,7 @@ def search_space(estimator, flavor="optuna"):
     convert = {"optuna": _to_optuna, "grid": _to_list, "random": _to_random}[flavor]
     space = {}
     for prefix, part in _parts(estimator):
-        for name, values in _own_space(part).items():
+        for name, values in _ranges(part).items():
             space[prefix + name] = convert(values)
     return space
 
@@ -143,43 +96,16 @@ def _parts(estimator):
             yield f"{name}__", value
 
 
-def _own_space(part):
-    own = part.get_params(deep=False)
-    names = [cls.__name__ for cls in type(part).__mro__]
-    space = {}
-    for name in reversed(names):
-        space |= _SPACES.get(name, {})
-    if "BaseLesionClassifier" in names:
-        space |= _network_space(part, own)
-    if "FusionM4NetClassifier" in names and isinstance(own["second_stage"], str | None):
-        from sklearn_skin.ensemble._second_stage import SECOND_STAGES
-
-        space["second_stage"] = Choice(tuple(SECOND_STAGES))
-    if "SimpleImputer" in names and own["strategy"] in ("mean", "median"):
-        space["strategy"] = Choice(("median", "mean"))
-    if "SVC" in names and own["kernel"] == "linear":
-        del space["gamma"]
-    return {name: values for name, values in space.items() if name in own}
-
-
-def _network_space(net, own):
-    space = {}
-    if own["sampler"] is None:
-        space["class_weight"] = Choice((None, "balanced"))
-    if isinstance(own["lr_schedule"], dict):
-        space["lr_schedule"] = Choice((own["lr_schedule"], None))
-    if "fusion" in own:
-        from sklearn_skin.modules.fusion import FUSIONS
-
-        space["fusion"] = Choice(tuple(sorted(FUSIONS)))
-    if not net._uses_images:
-        return space
-    if own["freeze"] is None:
-        space["augment"] = Choice((None, "flips", "geometric", "full"))
-    if own["weights"] in (None, "imagenet"):
-        widths = next((w for w in _WIDTHS if w[0] == own["backbone"]), (own["backbone"],))
-        space["backbone"] = Choice(widths)
-    return space
+def _ranges(part):
+    if hasattr(part, "search_ranges"):
+        return part.search_ranges()
+    ranges = {}
+    for cls in reversed(type(part).__mro__):
+        for name, values in _OTHERS.get(cls.__name__, {}).items():
+            excludes = _UNLESS.get((cls.__name__, name))
+            if excludes is None or not excludes(part):
+                ranges[name] = values
+    return ranges
 
 
 def _to_optuna(values):

@@ -9,10 +9,17 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
+from sklearn_skin.metrics import mean_task_balanced_accuracy
 from sklearn_skin.model_selection import PruningCallback, StudyObjective, make_study, run_study
 from sklearn_skin.neural_network import MetadataClassifier
 
@@ -77,17 +84,47 @@ def test_several_tasks_and_the_package_s_scorers():
     y[::9, 1] = None
     space = {"lr": FloatDistribution(1e-3, 1e-2)}
     objective = StudyObjective(TINY, X, y, space, cv=2, scoring="mean_task_balanced_accuracy")
-    assert 0 <= objective(fixed(lr=0.01)) <= 1
+    net, scores = clone(TINY).set_params(lr=0.01), []
+    for train, test in StratifiedKFold(2).split(X, Y):
+        predicted = net.fit(X[train], y[train]).predict(X[test])
+        scores.append(mean_task_balanced_accuracy(y[test], predicted))
+    assert_allclose(objective(fixed(lr=0.01)), np.mean(scores))
 
 
-def test_a_choice_comes_before_its_parameters():
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_that_a_fit_does_not_need_are_ignored(routing):
+    with config_context(enable_metadata_routing=routing):
+        net = clone(TINY)
+        if routing:
+            net.set_fit_request(groups=True)
+        space = {"early_stopping": CategoricalDistribution([False, True])}
+        objective = StudyObjective(net, X, Y, space, cv=2, groups=GROUPS)
+        found = objective(fixed(early_stopping=False))
+        folds = list(StratifiedGroupKFold(2).split(X, Y, GROUPS))
+        plain = cross_val_score(clone(TINY), X, Y, cv=folds)
+        assert_allclose(found, plain.mean())
+        assert np.isfinite(objective(fixed(early_stopping=True)))
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+def test_a_choice_comes_before_its_parameters_and_stays_as_it_is():
+    stages = [SVC(), LogisticRegression()]
     space = {
-        "logisticregression__C": FloatDistribution(0.1, 1),
-        "logisticregression": CategoricalDistribution([None]),
+        "logisticregression__C": FloatDistribution(0.01, 1),
+        "logisticregression": CategoricalDistribution(stages),
     }
+    objective = StudyObjective(PIPE, X, Y, space, cv=2)
+    value = objective(fixed(logisticregression=stages[0], logisticregression__C=0.01))
+    expected = cross_val_score(make_pipeline(StandardScaler(), SVC(C=0.01)), X, Y, cv=2)
+    assert_allclose(value, expected.mean())
+    assert stages[0].C == 1.0
+
+
+def test_ranges_of_unknown_parameters():
     with pytest.raises(ValueError, match="no parameters"):
         StudyObjective(PIPE, X, Y, {"forest__depth": FloatDistribution(0, 1)})
-    assert list(StudyObjective(PIPE, X, Y, space).space) == list(space)
+    with pytest.raises(TypeError, match="'C' must be an Optuna distribution; got tuple"):
+        StudyObjective(LogisticRegression(), X, Y, {"C": (0, 1)})(fixed(C=1.0))
 
 
 def test_epochs_report_the_running_mean_over_folds():

@@ -1,9 +1,11 @@
 import numpy as np
 import optuna
 import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -11,12 +13,16 @@ from sklearn_skin.ensemble import FusionM4NetClassifier
 from sklearn_skin.model_selection import search_space
 from sklearn_skin.modules.fusion import FUSIONS
 from sklearn_skin.neural_network import (
+    AsymmetricFusionClassifier,
+    ImageClassifier,
     JointFusionClassifier,
     JointIndividualFusionClassifier,
     MetadataClassifier,
+    SharedFusionClassifier,
+    SuperResolutionFusionClassifier,
 )
 from sklearn_skin.preprocessing import make_lesion_transformer
-from sklearn_skin.utils import all_estimators
+from sklearn_skin.utils import Choice, Range, all_estimators
 
 NET = JointFusionClassifier(backbone="resnet10t", weights=None)
 PIPE = make_pipeline(make_lesion_transformer(image_steps=["shades_of_gray"]), NET)
@@ -29,6 +35,38 @@ def test_names_are_parameters_with_their_prefixes():
     assert "resnet18" in space["jointfusionclassifier__backbone"].choices
     assert any(name.endswith("shadesofgray__power") for name in space)
     assert any(name.endswith("strategy") for name in space)
+
+
+class Toy(BaseEstimator):
+    def __init__(self, width=3, narrow=False):
+        self.width = width
+        self.narrow = narrow
+
+    def search_ranges(self):
+        return {"width": Choice((1, 2)) if self.narrow else Range(1, 100, log=True)}
+
+
+def test_an_estimator_declares_its_own_ranges():
+    pipe = Pipeline([("wide", Toy()), ("narrow", Toy(narrow=True)), ("svc", SVC(kernel="linear"))])
+    space = search_space(pipe, "grid")
+    assert sorted(space) == ["narrow__width", "svc__C", "wide__width"]
+    assert_allclose(space["wide__width"], [1, 10, 100])
+    assert space["narrow__width"] == [1, 2]
+
+
+def test_ranges_of_networks_and_their_own():
+    own = {
+        JointIndividualFusionClassifier: {"beta"},
+        SuperResolutionFusionClassifier: {"alpha", "sr_weight"},
+        SharedFusionClassifier: {"attention", "clinical_weight"},
+        AsymmetricFusionClassifier: {"attention"},
+    }
+    common = set(search_space(ImageClassifier()))
+    assert {"lr", "batch_size", "lr_schedule", "loss", "dropout", "class_weight"} < common
+    for cls, names in own.items():
+        assert names <= set(cls().search_ranges()) - common
+    assert "class_weight" not in search_space(ImageClassifier(sampler="balanced"))
+    assert "augment" not in search_space(ImageClassifier(freeze="backbone"))
 
 
 def test_every_flavor_has_the_same_names_and_legal_values():
