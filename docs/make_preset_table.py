@@ -1,8 +1,4 @@
-"""Write docs/user_guide/preset_table.rst from `sklearn_skin.presets.PRESETS`.
-
-Run ``python docs/make_preset_table.py`` after a change of a preset; ``tests/test_docs.py``
-compares the file with the code.
-"""
+"""The table of presets in the user guide, from `sklearn_skin.presets.PRESETS`."""
 
 from pathlib import Path
 
@@ -23,11 +19,12 @@ def recipe(preset):
     lines = call("make_lesion_transformer", preset.transformer)
     if preset.sampler is not None:
         lines += call("ClassBalancedSampler", preset.sampler)
-    return lines + call(preset.classifier.__name__, preset.parameters)
+    lines += call(preset.classifier.__name__, preset.parameters)
+    return lines if preset.wrapper is None else [*lines, f"{preset.wrapper.__name__}(…)"]
 
 
-def make_table():
-    """Return the table, and the recipes below it, as reStructuredText."""
+def make_page():
+    """Return the table, and the recipes below it."""
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 8 18 28 46", ""]
     lines += [f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(HEADER)]
     for name, preset in PRESETS.items():
@@ -39,8 +36,3 @@ def make_table():
         lines += ["", f'.. rubric:: {preset.system}: "{name}"', "", ".. code-block:: python", ""]
         lines += [f"    {line}" for line in recipe(preset)]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    TARGET.write_text(make_table(), encoding="utf-8")
-    print(TARGET)

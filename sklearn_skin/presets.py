@@ -38,6 +38,8 @@ class Preset:
         Parameters of `make_lesion_transformer`.
     sampler : dict or None
         Parameters of `ClassBalancedSampler`, where the source resamples rows.
+    wrapper : type or None
+        Meta-estimator that takes the network as its first parameter, where it is only a part.
     deviations : tuple of str
         What differs from the source, or what the source leaves open.
     """
@@ -47,6 +49,7 @@ class Preset:
     parameters: dict
     transformer: dict = field(default_factory=dict)
     sampler: dict | None = None
+    wrapper: type | None = None
     deviations: tuple = ()
 
 
@@ -69,7 +72,7 @@ PRESETS = {
         {"imputation": "mean"},
         deviations=(
             "widths of the dense layers, dropout, learning rate, epochs and patience are not "
-            "stated: 64 and 32, 128, 0.3, 1e-3, 50 and 10",
+            "stated; the last three are this package's defaults",
         ),
     ),
     "dermiresnet-fusion": Preset(
@@ -186,8 +189,8 @@ PRESETS = {
             },
         },
         deviations=(
-            "epochs, those that are averaged, and strengths of the augmentation are not stated: "
-            "250 and 50 as in S4",
+            "epochs, those that are averaged, and strengths of the augmentation are not stated; "
+            "the first two are those of S4",
             "weights of the branches are found on held-out training rows",
         ),
     ),
@@ -203,6 +206,7 @@ PRESETS = {
             "monitor": "mean_task_accuracy",
             "augment": {"flip": 0.5, "shift": 0.1},
         },
+        wrapper=FusionM4NetClassifier,
         deviations=(
             "no distortions among the augmentations",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",
@@ -237,13 +241,12 @@ def make_preset(name, **overrides):
     """Make a published system: preparation, resampling and network, with its settings.
 
     The steps of the pipeline are ``prep`` (`make_lesion_transformer`), perhaps ``sample``
-    (`ClassBalancedSampler`) and ``net`` (for "fusionm4net", ``model``).
+    (`ClassBalancedSampler`) and ``net``, or ``model`` where a meta-estimator holds the network.
 
     Parameters
     ----------
     name : str
-        A key of `PRESETS`: "frozen-efficientnet" (S0), "dermiresnet-fusion" (S1), "lesionnet"
-        (S2), "jif-mmfa" (S3), "ammfm" (S4), "pemm" (S5), "fusionm4net" (S6), "sr-fusion" (S7).
+        A key of `PRESETS`, such as "jif-mmfa".
     **overrides
         Parameters of the network to set otherwise, such as ``backbone="resnet18"`` or
         ``weights=None``, or nested ones of the pipeline, such as ``prep__numeric=…``.
@@ -268,13 +271,12 @@ def make_preset(name, **overrides):
     if name not in PRESETS:
         raise ValueError(f"`name` must be one of {sorted(PRESETS)}; got {name!r}.")
     preset = PRESETS[name]
+    # Nested names are set last: they may name a step's part that is made here.
     nested = {key: overrides.pop(key) for key in list(overrides) if "__" in key}
     net = preset.classifier(**preset.parameters).set_params(**overrides)
     steps = [("prep", make_lesion_transformer(**preset.transformer))]
     if preset.sampler is not None:
         steps.append(("sample", ClassBalancedSampler(**preset.sampler)))
-    if preset.classifier is FusionNetClassifier:
-        steps.append(("model", FusionM4NetClassifier(first_stage=net)))
-    else:
-        steps.append(("net", net))
+    wrapped = preset.wrapper is not None
+    steps.append(("model", preset.wrapper(net)) if wrapped else ("net", net))
     return Pipeline(steps).set_params(**nested)

@@ -2,9 +2,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_skin.datasets import make_lesions
+from sklearn_skin.ensemble import FusionM4NetClassifier
 from sklearn_skin.presets import PRESETS, make_preset
 
-TWO_IMAGES = {"lesionnet", "ammfm", "pemm", "fusionm4net"}
+# Widths that attention between stages needs, or the smallest network otherwise.
+BACKBONES = {"ammfm": "convnext_atto", "pemm": "convnext_atto"}
 SMALL = {"max_epochs": 1, "image_size": 32, "batch_size": 12, "random_state": 0, "cache_dir": None}
 
 
@@ -23,17 +25,16 @@ def test_every_system_has_a_preset():
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_presets_fit(name, lesions):
-    two_images = name in TWO_IMAGES
+    two_images = {"lesionnet", "ammfm", "pemm", "fusionm4net"}
     small = dict(SMALL)
-    if "backbone" in PRESETS[name].parameters and name != "dermiresnet-fusion":
-        attends = name in ("ammfm", "pemm")
-        small |= {"backbone": "convnext_atto" if attends else "resnet10t", "weights": None}
+    if PRESETS[name].parameters.get("backbone", "dermiresnet") != "dermiresnet":
+        small |= {"backbone": BACKBONES.get(name, "test_resnet"), "weights": None}
     if "swa_epochs" in PRESETS[name].parameters:
         small["swa_epochs"] = 1
     model = make_preset(name, **small)
     if "sample" in model.named_steps:
         model.set_params(sample__n_per_class=10)
-    data = lesions[two_images]
+    data = lesions[name in two_images]
     proba = model.fit(data.data, data.target).predict_proba(data.data)
     assert_allclose(proba.sum(axis=1), 1.0)
 
@@ -47,6 +48,14 @@ def test_the_recipe_of_a_source_is_there():
     assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
     steps = make_preset("sr-fusion")["prep"].get_params()
     assert "image__shadesofgray__power" in steps and "image__clahe__clip_limit" in steps
+
+
+def test_a_preset_names_what_its_network_is_a_part_of():
+    model = make_preset("fusionm4net", lr=0.5)
+    assert list(model.named_steps) == ["prep", "model"]
+    assert isinstance(model["model"], FusionM4NetClassifier)
+    assert model["model"].first_stage.lr == 0.5
+    assert [name for name, preset in PRESETS.items() if preset.wrapper] == ["fusionm4net"]
 
 
 def test_nested_parameters_and_bad_names():
