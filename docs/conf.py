@@ -1,8 +1,11 @@
 """Sphinx settings. The build needs no network; set SKLEARN_SKIN_GALLERY=1 to run the examples."""
 
 import html
+import importlib
 import os
 import re
+import sys
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml
@@ -26,8 +29,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = [
     "_build",
-    "user_guide/operator_table.rst",
-    "user_guide/preset_table.rst",
+    "user_guide/*_table.rst",
     "sg_execution_times.rst",
 ]
 default_role = "literal"
@@ -99,6 +101,19 @@ def _math_block(writer, node):
     raise nodes.SkipNode
 
 
+def write_generated_pages():
+    """Write what is a copy of facts of the code: the reference and the guide's tables."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    for name in ("make_api", "make_dataset_table", "make_operator_table", "make_preset_table"):
+        script = importlib.import_module(name)
+        page = script.make_page()
+        # An untouched file keeps its time, and Sphinx what it has built of it.
+        if not script.TARGET.exists() or script.TARGET.read_text(encoding="utf-8") != page:
+            script.TARGET.write_text(page, encoding="utf-8")
+
+
 def setup(app):
     """Write formulas as MathML, which browsers show without fetching a script."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_math_block, None))
+    # Before Sphinx looks for pages.
+    write_generated_pages()

@@ -1,8 +1,4 @@
-"""Write docs/user_guide/operator_table.rst: width and parameters of every fusion operator.
-
-Run ``python docs/make_operator_table.py`` after a change of an operator;
-``tests/test_docs.py`` compares the file with the code.
-"""
+"""The table of fusion operators in the user guide: what each takes, its width, its parameters."""
 
 import warnings
 from pathlib import Path
@@ -38,14 +34,9 @@ def describe(name):
     ]
 
 
-def make_table():
-    """Return the table as reStructuredText."""
+def make_page():
+    """Return the table."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in [HEADER, *map(describe, FUSIONS)]:
         lines += [f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(row)]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    TARGET.write_text(make_table(), encoding="utf-8")
-    print(TARGET)

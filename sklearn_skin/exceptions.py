@@ -1,5 +1,7 @@
 """Errors and warnings that are this package's own."""
 
+__all__ = ["CheckpointError", "DataLeakageWarning", "ImageDecodeError", "NonFiniteLossError"]
+
 
 class ImageDecodeError(ValueError):
     """An image file or array could not be read; the message names row, column and file.

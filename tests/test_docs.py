@@ -12,55 +12,13 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import sklearn_skin
+from sklearn_skin import datasets
+from sklearn_skin.modules.fusion import FUSIONS
+from sklearn_skin.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.rst"), *(DOCS / "user_guide").glob("*.rst")])
-PACKAGES = [*sklearn_skin.__all__, "modules.fusion"]
-
-
-def is_module(package, name):
-    return importlib.util.find_spec(f"sklearn_skin.{package}.{name}") is not None
-
-
-def public_names(package):
-    """Return the names that users import from a package, or from a plain module."""
-    module = importlib.import_module(f"sklearn_skin.{package}")
-    if hasattr(module, "__all__"):
-        names = module.__all__
-        is_package = hasattr(module, "__path__")
-        return {name for name in names if not (is_package and is_module(package, name))}
-    own = vars(module).items()
-    return {
-        name
-        for name, value in own
-        if not name.startswith("_")
-        and (name.isupper() or getattr(value, "__module__", None) == module.__name__)
-    }
-
-
-def documented_names():
-    """Return {package: names} of docs/api.rst."""
-    names, package, in_list = {}, None, False
-    for line in (DOCS / "api.rst").read_text(encoding="utf-8").splitlines():
-        if match := re.match(r"\.\. currentmodule:: sklearn_skin\.(\S+)", line):
-            package = match[1]
-            names.setdefault(package, set())
-        elif match := re.match(r"\.\. py:data:: (\w+)", line):
-            names[package].add(match[1])
-        elif line.startswith(".. "):
-            in_list = line.startswith(".. autosummary::")
-        elif in_list and (match := re.fullmatch(r"    (\w+)", line)):
-            names[package].add(match[1])
-    return names
-
-
-def public_objects():
-    for package in PACKAGES:
-        for name in sorted(public_names(package)):
-            value = getattr(importlib.import_module(f"sklearn_skin.{package}"), name)
-            if inspect.isclass(value) or inspect.isfunction(value):
-                yield pytest.param(value, id=f"{package}.{name}")
+GENERATED = ("make_api", "make_dataset_table", "make_operator_table", "make_preset_table")
 
 
 def load_script(name):
@@ -70,16 +28,32 @@ def load_script(name):
     return module
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_the_reference_lists_what_is_public(package):
-    assert documented_names()[package] == public_names(package)
+API = load_script("make_api")
+PACKAGES = API.find_packages()
+WRITTEN = {load_script(name).TARGET for name in GENERATED}
+PAGES = sorted({*DOCS.glob("*.rst"), *(DOCS / "user_guide").glob("*.rst")} - WRITTEN)
+OBJECTS = [
+    pytest.param(value, id=f"{package}.{name}")
+    for package in PACKAGES
+    for name, value in API.public_objects(package).items()
+    if inspect.isclass(value) or inspect.isfunction(value)
+]
 
 
-def test_the_reference_lists_no_other_package():
-    assert set(documented_names()) == set(PACKAGES)
+def test_the_reference_names_everything_public():
+    page = API.make_page()
+    assert set(sklearn_skin.__all__) | {"modules.fusion"} == set(PACKAGES)
+    sections = page.split(".. currentmodule:: sklearn_skin.")[1:]
+    assert [section.split()[0] for section in sections] == PACKAGES
+    for package, section in zip(PACKAGES, sections):
+        listed = set(re.findall(r"^    (\w+)$|^\.\. py:data:: (\w+)$", section, flags=re.MULTILINE))
+        public = importlib.import_module(f"sklearn_skin.{package}").__all__
+        assert {one or other for one, other in listed} == {
+            name for name in public if f"{package}.{name}" not in PACKAGES
+        }
 
 
-@pytest.mark.parametrize("value", list(public_objects()))
+@pytest.mark.parametrize("value", OBJECTS)
 def test_public_objects_have_an_example(value):
     text = inspect.getdoc(value) or ""
     assert text.strip()
@@ -88,10 +62,27 @@ def test_public_objects_have_an_example(value):
         assert "Examples\n--------\n" in text
 
 
-@pytest.mark.parametrize("name", ["make_operator_table", "make_preset_table"])
-def test_generated_tables_are_those_of_the_code(name):
-    script = load_script(name)
-    assert script.TARGET.read_text(encoding="utf-8") == script.make_table()
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("make_operator_table", FUSIONS),
+        ("make_preset_table", PRESETS),
+        ("make_dataset_table", datasets.__all__),
+    ],
+)
+def test_generated_tables_have_a_full_row_for_each(script, names):
+    rows = load_script(script).make_page().split("\n.. rubric::")[0].split("\n   * - ")[1:]
+    assert len(rows) == 1 + len(names)
+    for name in names:
+        [row] = [row for row in rows if re.search(rf"[`\"]{name}[`\"]", row)]
+        assert row.count("\n     - ") == rows[0].count("\n     - ")
+        assert len(row.split()) > rows[0].count("\n     - ")
+
+
+def test_descriptions_of_data_sets_have_their_fields():
+    read = load_script("make_dataset_table").read_fields
+    for loader in datasets.__all__:
+        assert {"Images", "Metadata", "Target", "Groups", "Leaky columns"} <= set(read(loader))
 
 
 def test_code_of_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -126,18 +117,16 @@ def test_examples_of_the_guide_run(page, tmp_path, monkeypatch):
 def numpydoc_names():
     """Return the full names of public functions, classes and the estimators' methods."""
     found = []
-    for package in PACKAGES:
-        module = importlib.import_module(f"sklearn_skin.{package}")
-        for name in sorted(public_names(package)):
-            value = getattr(module, name)
-            path = f"sklearn_skin.{package}.{name}"
-            if inspect.isfunction(value):
-                found.append(path)
-            elif inspect.isclass(value) and not dataclasses.is_dataclass(value):
-                # Methods of pandas' arrays, torch's modules and skorch's callbacks are theirs.
-                own = vars(value).items() if issubclass(value, BaseEstimator) else ()
-                methods = [key for key, v in own if inspect.isfunction(v) and key[0] != "_"]
-                found += [path, *(f"{path}.{method}" for method in methods)]
+    for parameter in OBJECTS:
+        (value,) = parameter.values
+        path = f"sklearn_skin.{parameter.id}"
+        if inspect.isfunction(value):
+            found.append(path)
+        elif not dataclasses.is_dataclass(value):
+            # Methods of pandas' arrays, torch's modules and skorch's callbacks are theirs.
+            own = vars(value).items() if issubclass(value, BaseEstimator) else ()
+            methods = [key for key, v in own if inspect.isfunction(v) and key[0] != "_"]
+            found += [path, *(f"{path}.{method}" for method in methods)]
     return found
 
 
