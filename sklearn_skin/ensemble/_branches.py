@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_skin.utils import split_pipeline
+
+# A probability of 0 still has a logarithm: it outweighs every other branch but is finite.
 _SMALLEST = np.finfo(np.float64).tiny
 
 
@@ -39,14 +39,9 @@ class TaskClassifiers:
         ]
 
 
-def last_step(estimator):
-    """Return the final step of a Pipeline, and `estimator` itself otherwise."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
 def handles_tasks(estimator):
     """Whether `estimator` is given the labels of all tasks at once."""
-    final = last_step(estimator)
+    final, _ = split_pipeline(estimator)
     return hasattr(final, "predict_branches") or not get_tags(final).target_tags.single_output
 
 
@@ -83,10 +78,12 @@ def member_tables(member, X, codec):
 
 def member_branches(member, X, codec, name, split):
     """Return branch -> probabilities per task; `split` opens a member that has branches."""
-    final = last_step(member)
+    final, transformers = split_pipeline(member)
     if not split or not hasattr(final, "predict_branches"):
         return {name: member_tables(member, X, codec)}
-    branches = final.predict_branches(_transformed(member, X))
+    for step in transformers:
+        X = step.transform(X)
+    branches = final.predict_branches(X)
     return {name: _align_tasks(proba, final, codec) for name, proba in branches.items()}
 
 
@@ -120,52 +117,20 @@ def in_space(branches, space):
     return [[np.log(np.maximum(table, _SMALLEST)) for table in tables] for tables in branches]
 
 
-def fit_params(estimator, sample_weight, groups):
-    """Return what `estimator.fit` is given of these without metadata routing."""
-    final = last_step(estimator)
-    prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
-    params = {}
-    if sample_weight is not None:
-        if not has_fit_parameter(final, "sample_weight"):
-            raise ValueError(
-                f"`sample_weight` was given, and {type(final).__name__} does not support it."
-            )
-        params[f"{prefix}sample_weight"] = sample_weight
-    if groups is not None and splits_inside(final):
-        params[f"{prefix}groups"] = groups
-    return params
-
-
-def splits_inside(estimator):
-    """Whether `estimator.fit` takes groups and splits rows by them."""
-    if not has_fit_parameter(estimator, "groups"):
-        return False
-    return not hasattr(estimator, "_uses_groups") or estimator._uses_groups()
-
-
-def consumes(estimator, name):
-    """Whether metadata routing brings `name` to `estimator.fit`."""
-    return bool(get_routing_for_object(estimator).consumes("fit", [name]))
+def missing_as_nan(codes):
+    """Return codes as floats, NaN where missing."""
+    return np.where(codes < 0, np.nan, codes.astype(float))
 
 
 def _keep_all_classes(member, codes, codec):
     """Tell a network of the classes that its training rows lack."""
-    final = last_step(member)
+    final, _ = split_pipeline(member)
     absent = any(
         len(np.unique(column[column >= 0])) < len(labels)
         for column, labels in zip(codes.T, codec.classes_)
     )
     if absent and "classes" in final.get_params(deep=False) and final.classes is None:
         final.set_params(classes=codec.public_classes())
-
-
-def _transformed(member, X):
-    """Bring X through all steps of a Pipeline but the last; samplers act in fit alone."""
-    if isinstance(member, Pipeline):
-        for _, step in member.steps[:-1]:
-            if hasattr(step, "transform"):
-                X = step.transform(X)
-    return X
 
 
 def _align_tasks(proba, member, codec):

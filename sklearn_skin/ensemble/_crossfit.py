@@ -2,19 +2,20 @@
 
 import os
 import sys
+import warnings
 from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from joblib import effective_n_jobs, parallel_config
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.model_selection import check_cv as _check_cv
-from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_memory
 
 from sklearn_skin.ensemble._branches import fit_member, member_branches
+from sklearn_skin.utils import grouped_folds
 
 
 class CrossFit(NamedTuple):
@@ -39,29 +40,30 @@ def make_folds(cv, X, codes, groups, seed):
     groups : ndarray of shape (n,) or None
     seed : int
     """
-    if cv == "half":
-        return make_folds(2, X, codes, groups, seed)[:1]
     strata = codes[:, 0]
+    if isinstance(cv, str) and cv == "half":
+        return grouped_folds(strata, groups, 2, seed)[:1]
     if isinstance(cv, int | np.integer):
-        cv = _stratified(int(cv), strata, groups, seed)
-    else:
-        cv = _check_cv(cv, strata, classifier=True)
-        if groups is not None and not isinstance(cv, GroupsConsumerMixin):
-            raise ValueError(
-                f"`groups` were given, but `cv` does not split by them: {cv!r}. Pass a number "
-                "of folds or a splitter such as StratifiedGroupKFold."
-            )
-    return list(cv.split(X, strata, groups))
+        return grouped_folds(strata, groups, int(cv), seed)
+    with warnings.catch_warnings():
+        # Whether folds tear groups apart is seen in the folds; most splitters need no groups.
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        folds = list(check_cv(cv, strata, classifier=True).split(X, strata, groups))
+    if groups is not None:
+        _warn_of_torn_groups(cv, folds, pd.factorize(groups)[0])
+    return folds
 
 
-def _stratified(n_folds, strata, groups, seed):
-    n_folds = min(n_folds, max(2, np.unique(strata, return_counts=True)[1].max()))
-    if groups is None:
-        return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    n_groups = len(set(groups))
-    if n_groups < 2:
-        raise ValueError("all rows belong to one group, so none can be held out.")
-    return StratifiedGroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
+def _warn_of_torn_groups(cv, folds, groups):
+    torn = sum(np.isin(groups[test], groups[train]).any() for train, test in folds)
+    if torn:
+        warnings.warn(
+            f"`cv` puts rows of one group on both sides of {torn} of its {len(folds)} splits: "
+            f"got {cv!r}. Pass a number of folds or a splitter by group, such as "
+            "StratifiedGroupKFold.",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def cross_fit(

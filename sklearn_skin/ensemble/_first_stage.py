@@ -33,36 +33,3 @@ def check_members(members):
             "`first_stage` must be a classifier or a non-empty list of (str, classifier) tuples; "
             f"got {members!r}."
         )
-    names = [name for name, _ in members]
-    wrong = [n for n in names if not isinstance(n, str) or "__" in n or names.count(n) > 1]
-    if wrong:
-        raise ValueError(f"names in `first_stage` must be unique, without '__'; got {names}.")
-
-
-def deep_params(first_stage):
-    """Return the nested parameters of a list of (name, classifier); `fit` checks the list."""
-    params = {}
-    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in first_stage):
-        return params
-    for name, member in first_stage:
-        params[f"{FIRST}__{name}"] = member
-        for key, value in member.get_params().items():
-            params[f"{FIRST}__{name}__{key}"] = value
-    return params
-
-
-def set_member_params(first_stage, params):
-    """Return the list with ``first_stage__…`` parameters set, and the other parameters."""
-    members, others = dict(first_stage), {}
-    for key in sorted(params, key=len):
-        part, _, rest = key.partition("__")
-        name, _, nested = rest.partition("__")
-        if part != FIRST or not rest:
-            others[key] = params[key]
-        elif name not in members:
-            raise ValueError(f"`first_stage` has no classifier {name!r}; it has {list(members)}.")
-        elif nested:
-            members[name].set_params(**{nested: params[key]})
-        else:
-            members[name] = params[key]
-    return list(members.items()), others

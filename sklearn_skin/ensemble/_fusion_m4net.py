@@ -1,35 +1,27 @@
 """FusionM4Net: networks, a weighted average of their branches, classifiers upon it."""
 
-from numbers import Integral
-
 import numpy as np
-from joblib import Memory
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.ensemble._branches import combine, in_space, member_branches
-from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
-from sklearn_skin.ensemble._first_stage import (
-    FIRST,
-    check_members,
-    deep_params,
-    default_first_stage,
-    set_member_params,
-)
-from sklearn_skin.ensemble._meta import FusionMixin, missing_as_nan
+from sklearn_skin.ensemble._first_stage import FIRST, check_members, default_first_stage
+from sklearn_skin.ensemble._meta import FusionMixin
+from sklearn_skin.ensemble._parameters import COMMON_CONSTRAINTS
 from sklearn_skin.ensemble._second_stage import (
     SECOND_STAGES,
     JointClassifier,
     StageData,
     cross_fit_second_stage,
     fit_second_stage,
+    groups_of_rows,
     make_second_stage,
-    needs_calibration,
-    second_stage_params,
+    stage_accuracies,
     warn_of_calibration,
 )
 from sklearn_skin.ensemble._stage_features import (
@@ -37,14 +29,13 @@ from sklearn_skin.ensemble._stage_features import (
     named_image_columns,
     probability_names,
 )
-from sklearn_skin.metrics import mean_task_accuracy
-from sklearn_skin.utils import Choice, search_simplex_weights
+from sklearn_skin.utils import Choice, metadata_for_fit
 
 # Values per weight of the published loops: three branches, then P1 and P2.
 _GRID = (50, 100)
 
 
-class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
+class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
     r"""Classify by networks and by a second stage on their probabilities and metadata.
 
     Fusion Scheme 1 averages the branches b of the first stage, Fusion Scheme 2 averages that
@@ -71,35 +62,10 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         without `predict_proba` is wrapped in ``CalibratedClassifierCV(ensemble=False)``, with
         folds by group. A str is one of "svm" (radial basis functions, C = 1),
         "logistic_regression", "mlp", "hist_gradient_boosting"; None takes "svm".
-    cv : int, "half", "prefit", splitter or iterable, default=5
-        How the second stage gets predictions of rows that the first has not seen. An int is a
-        number of folds, stratified by the first task and by group where groups are known.
-        "half" is the source's scheme: networks fitted on one half predict the other. In both
-        cases the first stage is fitted again on all rows. With "prefit" it is fitted already,
-        and the rows given to `fit` must be new to it.
-    space : {"proba", "logits"}, default="proba"
-        Whether branches are averaged as probabilities or as logits, as the authors' code does.
-    search : {"exact", "grid"}, default="exact"
-        Search of the weights; "grid" tries the 50³ and 100 values of the source. See
-        :func:`search_simplex_weights`.
     passthrough_features : "all", None or list of str or int, default="all"
         Metadata columns that the second stage sees. Texts, categories and gaps are encoded as
         by `make_lesion_transformer`.
-    group_column : str, default=None
-        Column of X that tells which rows belong together, where `fit` is not given `groups`.
-        It is never a feature.
-    classes : array-like or list of array-like, default=None
-        All labels (per task), where some may be absent from the training rows.
-    memory : str or joblib.Memory, default=None
-        Where first-stage fits are kept: a search over second stages then trains each network
-        once per fold. With ``random_state=None`` in the networks, repeated fits repeat the
-        kept one.
-    n_jobs : int, default=None
-        Processes that fit, with one thread each.
-    random_state : int, RandomState instance or None, default=None
-        Decides the folds and the default stages.
-    verbose : int, default=0
-        1 prints weights and accuracies.
+    %(common)s
 
     Attributes
     ----------
@@ -114,12 +80,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
     stage_scores_ : dict of str to float
         Mean over tasks of the accuracy of each branch, P1, P2 and P3 on the cross-fitted rows.
         Those of P1 and P3 were maximised and are optimistic.
-    classes_ : ndarray, or list of ndarray
-        Labels (per task).
-    n_features_in_ : int
-        Columns seen in fit.
-    feature_names_in_ : ndarray of str
-        Their names, where X had names.
+    %(fitted)s
 
     See Also
     --------
@@ -148,24 +109,10 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
     ['linear', 'bayes', 'P1', 'P2', 'P3']
     """
 
-    _parameter_constraints = {
+    _parameter_constraints = COMMON_CONSTRAINTS | {
         FIRST: [HasMethods(["fit"]), list, None],
         "second_stage": [HasMethods(["fit", "predict"]), StrOptions(set(SECOND_STAGES)), None],
-        "cv": [Integral, StrOptions({"half", "prefit"}), HasMethods(["split"]), "array-like"],
-        "space": [StrOptions({"proba", "logits"})],
-        "search": [StrOptions({"exact", "grid"})],
         "passthrough_features": [StrOptions({"all"}), "array-like", None],
-        "group_column": [str, None],
-        "classes": ["array-like", list, None],
-        "memory": [str, Memory, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
-    # Repeating a row puts copies on both sides of a fold, unless the copies are one group.
-    _expected_failed_checks = {
-        "check_sample_weight_equivalence_on_dense_data": "folds differ when rows are repeated",
     }
 
     def __init__(
@@ -173,10 +120,10 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         first_stage=None,
         second_stage=None,
         *,
+        passthrough_features="all",
         cv=5,
         space="proba",
         search="exact",
-        passthrough_features="all",
         group_column=None,
         classes=None,
         memory=None,
@@ -186,10 +133,10 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
     ):
         self.first_stage = first_stage
         self.second_stage = second_stage
+        self.passthrough_features = passthrough_features
         self.cv = cv
         self.space = space
         self.search = search
-        self.passthrough_features = passthrough_features
         self.group_column = group_column
         self.classes = classes
         self.memory = memory
@@ -210,38 +157,33 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), default=None
             Weight of each row, in both stages and in the searches.
         groups : array-like of shape (n,), default=None
-            Patients or lesions, kept whole by all folds.
+            Patients or lesions, kept whole by all folds, and by the splits inside the stages
+            where these make any.
 
         Returns
         -------
         self : object
             The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If groups are given where nothing is split by them.
         """
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         if isinstance(self.first_stage, list):
             check_members(self.first_stage)
+            self._validate_names([name for name, _ in self.first_stage])
         if self.first_stage is None:
             self._default = default_first_stage(X, self.group_column, self._seed)
         members = self._members()
         params = self._route(members, sample_weight, groups)
-        X, y, codes, sample_weight, groups = self._read_fit(
-            X, y, sample_weight, groups, self._known_classes(members)
-        )
-        rows, branches = self._fit_first_stage(members, X, y, codes, groups, params)
+        data = self._read_fit(X, y, sample_weight, groups, members)
+        rows, branches = self._fit_first_stage(members, data, params)
         excluded = named_image_columns(members) | {self.group_column}
-        self._metadata = MetadataColumns(self.passthrough_features, excluded).fit(X)
-        weight = None if sample_weight is None else sample_weight[rows]
-        p1, scores = self._weigh_branches(branches, codes[rows], weight)
+        self._metadata = MetadataColumns(self.passthrough_features, excluded).fit(data.X)
+        weight = data.weight_of(rows)
+        p1, scores = self._weigh_branches(branches, data.codes[rows], weight)
         self._stage_data = StageData(
-            np.hstack([*p1, self._metadata.transform(X)[rows]]),
-            codes[rows],
+            np.hstack([*p1, self._metadata.transform(data.X)[rows]]),
+            data.codes[rows],
             weight,
-            _groups_of_rows(groups, rows),
+            groups_of_rows(data.groups, rows),
             p1,
             scores,
         )
@@ -296,19 +238,6 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return self.predict_stages(X)
 
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this object.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter; with a second stage given by name, also the other names.
-        """
-        ranges = super().search_ranges()
-        if isinstance(self.second_stage, str | None):
-            ranges["second_stage"] = Choice(tuple(SECOND_STAGES))
-        return ranges
-
     def get_feature_names_out(self, input_features=None):
         """Return the names of the second stage's features.
 
@@ -338,13 +267,13 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         params : dict
         """
-        params = super().get_params(deep=deep)
-        if deep and isinstance(self.first_stage, list):
-            params |= deep_params(self.first_stage)
-        return params
+        # Only a list has names; the parts of a Pipeline would be taken for pairs.
+        if isinstance(self.first_stage, list):
+            return self._get_params(FIRST, deep)
+        return super().get_params(deep)
 
     def set_params(self, **params):
-        """Set parameters, such as ``second_stage__C`` or ``first_stage__net__lr``.
+        """Set parameters, such as ``second_stage__C``, ``first_stage__lr`` or ``name__lr``.
 
         Parameters
         ----------
@@ -355,13 +284,20 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self : object
         """
-        if FIRST in params:
-            self.first_stage = params.pop(FIRST)
-        nested = [name for name in params if name.startswith(f"{FIRST}__")]
-        if nested and isinstance(self.first_stage, list):
-            self.first_stage, params = set_member_params(self.first_stage, params)
-        super().set_params(**params)
-        return self
+        return self._set_params(FIRST, **params)
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter; with a second stage given by name, also the other names.
+        """
+        ranges = super().search_ranges()
+        if isinstance(self.second_stage, str | None):
+            ranges["second_stage"] = Choice(tuple(SECOND_STAGES))
+        return ranges
 
     def get_metadata_routing(self):
         """Return the routing of this object.
@@ -378,8 +314,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
-        members = self.first_stage if isinstance(self.first_stage, list) else self._members()
-        parts = [pair[-1] for pair in members if isinstance(pair, tuple)]
+        parts = [pair[-1] for pair in self._members() if isinstance(pair, tuple)]
         # Gaps of the metadata are filled for the second stage.
         tags.input_tags.allow_nan = bool(parts) and all(
             isinstance(part, BaseEstimator) and get_tags(part).input_tags.allow_nan
@@ -388,39 +323,28 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
     def _sk_visual_block_(self):
-        names, members = zip(*self._members(shown=True))
+        default = [(FIRST, "FusionNetClassifier")]
+        names, members = zip(*(default if self.first_stage is None else self._members()))
         first = _VisualBlock("parallel", members, names=names, dash_wrapped=False)
         second = make_second_stage(self.second_stage, None)
         final = _VisualBlock("parallel", [second], names=["second_stage"], dash_wrapped=False)
         return _VisualBlock("serial", (first, final), dash_wrapped=False)
 
-    def _members(self, shown=False):
+    def _members(self):
         if isinstance(self.first_stage, list):
             return self.first_stage
-        if self.first_stage is not None:
-            return [(FIRST, self.first_stage)]
-        return [(FIRST, "FusionNetClassifier" if shown else getattr(self, "_default", None))]
+        default = getattr(self, "_default", None)
+        return [(FIRST, default if self.first_stage is None else self.first_stage)]
 
-    def _fit_first_stage(self, members, X, y, codes, groups, params):
+    def _fit_first_stage(self, members, data, params):
         """Set `first_stage_`; return the rows with held-out predictions, and these."""
         if self._is_prefit():
             self.first_stage_ = self.first_stage
-            return np.arange(len(codes)), self._branches(X)
-        folds = make_folds(self.cv, X, codes, groups, self._seed)
-        result = cross_fit(
-            members,
-            X,
-            y,
-            self._codec,
-            params,
-            folds,
-            split=not isinstance(self.first_stage, list),
-            memory=self.memory,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
+            return np.arange(len(data.codes)), self._branches(data.X)
+        is_list = isinstance(self.first_stage, list)
+        result = self._cross_fit(members, data, params, self._seed, split=not is_list)
         fitted = [(name, member) for (name, _), member in zip(members, result.members)]
-        self.first_stage_ = fitted if isinstance(self.first_stage, list) else fitted[0][1]
+        self.first_stage_ = fitted if is_list else fitted[0][1]
         return result.rows, result.branches
 
     def _weigh_branches(self, branches, codes, sample_weight):
@@ -429,36 +353,23 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
         if clash:
             raise ValueError(f"branches must not be named {sorted(clash)}.")
         tables = in_space(list(branches.values()), self.space)
-        weights = self._search(tables, codes, sample_weight, _GRID[0])
+        weights, _ = self._search_weights(tables, codes, sample_weight, _GRID[0])
         self.branch_weights_ = dict(zip(branches, weights.tolist()))
         p1 = combine(list(branches.values()), weights, self.space)
-        stages = branches | {"P1": p1}
-        return p1, {name: _accuracy(codes, stage, sample_weight) for name, stage in stages.items()}
-
-    def _search(self, branches, codes, sample_weight, n_grid):
-        return search_simplex_weights(
-            branches,
-            missing_as_nan(codes),
-            search=self.search,
-            n_grid=n_grid,
-            sample_weight=sample_weight,
-            classes=[np.arange(len(labels)) for labels in self._codec.classes_],
-        )[0]
+        return p1, stage_accuracies(branches | {"P1": p1}, codes, sample_weight)
 
     def _fit_second_stage(self):
         data, classes, seed = self._stage_data, self._codec.classes_, self._seed
         classifier = make_second_stage(self.second_stage, seed)
-        if needs_calibration(classifier) and classifier is self.second_stage:
-            warn_of_calibration(classifier)
-        params = second_stage_params(classifier, data)
+        warn_of_calibration(self.second_stage)
+        params = metadata_for_fit(classifier, sample_weight=data.sample_weight)
         p2 = cross_fit_second_stage(classifier, data, classes, params, seed, self.n_jobs)
-        weights = self._search([data.p1, p2], data.codes, data.sample_weight, _GRID[1])
+        tables = [data.p1, p2]
+        weights, _ = self._search_weights(tables, data.codes, data.sample_weight, _GRID[1])
         self.stage_weights_ = dict(zip(["P1", "P2"], weights.tolist()))
-        p3 = combine([data.p1, p2], weights)
-        self.stage_scores_ = data.branch_scores | {
-            name: _accuracy(data.codes, stage, data.sample_weight)
-            for name, stage in {"P2": p2, "P3": p3}.items()
-        }
+        stages = {"P2": p2, "P3": combine(tables, weights)}
+        scores = stage_accuracies(stages, data.codes, data.sample_weight)
+        self.stage_scores_ = data.branch_scores | scores
         self._cluster = fit_second_stage(classifier, data, classes, params, seed)
         joint = isinstance(self._cluster, JointClassifier)
         self.second_stage_ = self._cluster.estimator if joint else self._cluster.estimators
@@ -486,15 +397,3 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _task_probabilities(self, X):
         return self._stages(X)["P3"]
-
-
-def _groups_of_rows(groups, rows):
-    if groups is not None:
-        return groups[rows]
-    # A splitter that repeats itself holds a row out again: its copies stay together.
-    return rows if len(np.unique(rows)) < len(rows) else None
-
-
-def _accuracy(codes, tables, sample_weight):
-    predicted = np.stack([table.argmax(axis=1) for table in tables], axis=1)
-    return mean_task_accuracy(missing_as_nan(codes), predicted, sample_weight=sample_weight)

@@ -1,8 +1,9 @@
-"""What the meta-estimators share: X, y, groups and predictions."""
+"""What the meta-estimators share: reading X, y and groups, cross-fitting and the search."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
@@ -13,69 +14,49 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_skin.ensemble._branches import fit_params
-from sklearn_skin.utils import Choice, LabelCodec, task_names
+from sklearn_skin.ensemble._branches import missing_as_nan
+from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
+from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
+from sklearn_skin.utils import (
+    Choice,
+    LabelCodec,
+    TaskClassifierMixin,
+    metadata_for_fit,
+    search_simplex_weights,
+    task_names,
+)
 
 
-class FusionMixin(ClassifierMixin):
-    """Reading of X and y, and predictions from `_task_probabilities`.
+class FusionData(NamedTuple):
+    """The checked rows of a fit; `codes` (n, T) are -1 where a label is missing."""
 
-    A class needs the parameters `group_column`, `classes` and `cv`, and the methods
-    ``_task_probabilities(X)`` -> list of T arrays (n, C_t) and ``_members()`` -> list of
-    (str, classifier).
+    X: object
+    y: np.ndarray
+    codes: np.ndarray
+    sample_weight: np.ndarray | None
+    groups: np.ndarray | None
+
+    def weight_of(self, rows):
+        """Return the weights of some rows, or None where all weigh the same."""
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+
+class FusionMixin(TaskClassifierMixin):
+    """Classifiers upon classifiers.
+
+    A class needs the common parameters and the methods ``_task_probabilities(X)`` -> list of T
+    arrays (n, C_t) and ``_members()`` -> list of (str, classifier).
     """
 
-    def predict(self, X):
-        """Return the most probable labels.
+    # Repeating a row puts copies on both sides of a fold, unless the copies are one group.
+    _expected_failed_checks = {
+        "check_sample_weight_equivalence_on_dense_data": "folds differ when rows are repeated",
+    }
 
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        y : ndarray of shape (n,) or (n, T)
-            Labels.
-        """
-        proba = self._task_probabilities(X)
-        return self._codec.decode(np.stack([p.argmax(axis=1) for p in proba], axis=1))
-
-    def predict_proba(self, X):
-        """Return probabilities of the classes, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        proba : ndarray of shape (n, C), or list of T arrays of shape (n, C_t)
-            Rows sum to 1.
-        """
-        return self._public(self._task_probabilities(X))
-
-    def score(self, X, y, sample_weight=None):
-        """Return the accuracy, with several tasks its mean over the tasks.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-        y : array-like of shape (n,) or (n, T)
-            True labels.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
-
-        Returns
-        -------
-        score : float
-            In [0, 1].
-        """
-        from sklearn_skin.metrics import mean_task_accuracy
-
-        return mean_task_accuracy(y, self.predict(X), sample_weight=sample_weight)
+    def __init_subclass__(cls, **kwargs):
+        """Put the common parameters and attributes into the documentation."""
+        complete_docstring(cls)
+        super().__init_subclass__(**kwargs)
 
     def search_ranges(self):
         """Return what a search may try for the parameters of this object.
@@ -85,20 +66,11 @@ class FusionMixin(ClassifierMixin):
         ranges : dict of str to Range or Choice
             By parameter.
         """
-        return {"space": Choice(("proba", "logits"))}
+        return {"space": Choice(SPACES)}
 
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def _public(self, tables):
-        return tables if self._codec.multi_task else tables[0]
-
-    def _read_fit(self, X, y, sample_weight, groups, classes):
-        """Return checked X, labels, codes, sample weights and groups; learn the columns."""
-        codec = LabelCodec(classes).fit(y)
+    def _read_fit(self, X, y, sample_weight, groups, members):
+        """Return the checked rows; learn the columns and the labels."""
+        codec = LabelCodec(self._known_classes(members)).fit(y)
         codes = codec.transform(y)
         groups = self._groups_of(X, groups)
         self._task_names = task_names(y)
@@ -108,7 +80,7 @@ class FusionMixin(ClassifierMixin):
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         self._codec = codec
         self.classes_ = codec.public_classes()
-        return X, plain_labels(codec, codes), codes, sample_weight, groups
+        return FusionData(X, _plain_labels(codec, codes), codes, sample_weight, groups)
 
     def _groups_of(self, X, groups):
         name = "`groups`"
@@ -141,6 +113,7 @@ class FusionMixin(ClassifierMixin):
             accept_sparse=accepts.sparse and "csr",
             ensure_all_finite=not accepts.allow_nan,
         )
+        # The members see names and dtypes as they were; only the check needed an array.
         return X if isinstance(X, pd.DataFrame) else checked
 
     def _read_by_name(self, X, reset):
@@ -174,9 +147,10 @@ class FusionMixin(ClassifierMixin):
 
     def _route(self, members, sample_weight, groups):
         """Return the parameters of every member's fit."""
+        given = {"sample_weight": sample_weight, "groups": groups}
         if not _routing_enabled():
-            return [fit_params(member, sample_weight, groups) for _, member in members]
-        routed = process_routing(self, "fit", sample_weight=sample_weight, groups=groups)
+            return [metadata_for_fit(member, **given) for _, member in members]
+        routed = process_routing(self, "fit", **given)
         return [dict(routed[name].fit) for name, _ in members]
 
     def _is_prefit(self):
@@ -193,19 +167,40 @@ class FusionMixin(ClassifierMixin):
             return _union(known)
         return [_union(task) for task in zip(*known)]
 
+    def _cross_fit(self, members, data, params, seed, *, holds_out=True, split=False):
+        folds = make_folds(self.cv, data.X, data.codes, data.groups, seed) if holds_out else []
+        return cross_fit(
+            members,
+            data.X,
+            data.y,
+            self._codec,
+            params,
+            folds,
+            split=split,
+            memory=self.memory,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
 
-def plain_labels(codec, codes):
+    def _search_weights(self, tables, codes, sample_weight, n_grid):
+        """Return the best weights of K lists of T tables, and their score."""
+        return search_simplex_weights(
+            tables,
+            missing_as_nan(codes),
+            search=self.search,
+            n_grid=n_grid,
+            sample_weight=sample_weight,
+            classes=[np.arange(len(labels)) for labels in self._codec.classes_],
+        )
+
+
+def _plain_labels(codec, codes):
     """Return labels (n,) or (n, T) for codes, None where missing."""
     labels = codec.decode(np.maximum(codes, 0))
     if (codes < 0).any():
         labels = labels.astype(object)
         labels[codes < 0] = None
     return labels
-
-
-def missing_as_nan(codes):
-    """Return codes as floats, NaN where missing."""
-    return np.where(codes < 0, np.nan, codes.astype(float))
 
 
 def _union(labels):

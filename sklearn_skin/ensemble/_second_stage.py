@@ -8,22 +8,19 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_skin.ensemble._branches import (
     TaskClassifiers,
     align_columns,
-    consumes,
-    fit_params,
     fit_tasks,
-    last_step,
+    missing_as_nan,
 )
-from sklearn_skin.ensemble._crossfit import make_folds
+from sklearn_skin.utils import grouped_folds, mean_over_tasks, split_pipeline
 
 #: Name -> function that makes the classifier for a seed.
 SECOND_STAGES = {
@@ -45,6 +42,23 @@ class StageData(NamedTuple):
     groups: np.ndarray | None
     p1: list
     branch_scores: dict
+
+
+def groups_of_rows(groups, rows):
+    """Return the groups of cross-fitted rows, or None where every row is its own."""
+    if groups is not None:
+        return groups[rows]
+    # A splitter that repeats itself holds a row out again: its copies stay together.
+    return rows if len(np.unique(rows)) < len(rows) else None
+
+
+def stage_accuracies(stages, codes, sample_weight):
+    """Return the mean over tasks of the accuracy of each stage, by its name."""
+    truth, scores = missing_as_nan(codes), {}
+    for name, tables in stages.items():
+        predicted = np.stack([table.argmax(axis=1) for table in tables], axis=1)
+        scores[name] = mean_over_tasks(accuracy_score, truth, predicted, sample_weight)
+    return scores
 
 
 class JointClassifier:
@@ -79,7 +93,7 @@ def make_second_stage(second_stage, seed):
 
 def is_joint(classifier):
     """Whether the classifier is made for all tasks at once."""
-    return not get_tags(last_step(classifier)).target_tags.single_output
+    return not get_tags(split_pipeline(classifier)[0]).target_tags.single_output
 
 
 def needs_calibration(classifier):
@@ -87,24 +101,17 @@ def needs_calibration(classifier):
     return not is_joint(classifier) and not hasattr(classifier, "predict_proba")
 
 
-def warn_of_calibration(classifier):
-    """Say that a user's classifier is wrapped."""
+def warn_of_calibration(second_stage):
+    """Say that a user's own classifier is wrapped; those with a name are known to be."""
+    if not hasattr(second_stage, "fit") or not needs_calibration(second_stage):
+        return
+    name = type(split_pipeline(second_stage)[0]).__name__
     warnings.warn(
-        f"{type(last_step(classifier)).__name__} has no predict_proba; the second stage uses "
-        "CalibratedClassifierCV of it, with ensemble=False.",
+        f"{name} has no predict_proba; the second stage uses CalibratedClassifierCV of it, with "
+        "ensemble=False.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
-
-
-def second_stage_params(classifier, data):
-    """Return what the second stage's fit is given."""
-    if data.sample_weight is None:
-        return {}
-    if _routing_enabled():
-        wanted = consumes(classifier, "sample_weight")
-        return {"sample_weight": data.sample_weight} if wanted else {}
-    return fit_params(classifier, data.sample_weight, None)
 
 
 def fit_second_stage(classifier, data, classes, params, seed, rows=None):
@@ -163,20 +170,16 @@ def _calibrated(classifier, data, rows, task, seed):
 
 
 def _calibration_folds(n_folds, codes, groups, seed):
-    X = np.zeros((len(codes), 1))
-    if groups is None:
-        return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(X, codes))
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    folds = [(train, test) for train, test in folds.split(X, codes, groups) if len(test)]
-    several = all(len(np.unique(codes[train])) > 1 for train, _ in folds)
-    if several:
+    folds = grouped_folds(codes, groups, n_folds, seed)
+    if all(len(np.unique(codes[train])) > 1 for train, _ in folds):
         return folds
-    return list(StratifiedKFold(2, shuffle=True, random_state=seed).split(X, codes))
+    # Whole groups left one class to train on, of which nothing can be learnt: split rows.
+    return grouped_folds(codes, None, 2, seed)
 
 
 def cross_fit_second_stage(classifier, data, classes, params, seed, n_jobs):
     """Return the probabilities of every row by a second stage that has not seen it."""
-    folds = make_folds(_INNER_FOLDS, data.features, data.codes, data.groups, seed)
+    folds = grouped_folds(data.codes[:, 0], data.groups, _INNER_FOLDS, seed)
     tables = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(classifier, data, classes, params, seed, train, test)
         for train, test in folds

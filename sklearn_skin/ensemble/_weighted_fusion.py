@@ -3,27 +3,17 @@
 from numbers import Integral
 
 import numpy as np
-from joblib import Memory
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_skin.ensemble._branches import (
-    combine,
-    in_space,
-    last_step,
-    member_tables,
-    splits_inside,
-)
-from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
-from sklearn_skin.ensemble._meta import FusionMixin, missing_as_nan
-from sklearn_skin.utils import search_simplex_weights
-
-CV_CONSTRAINT = [None, Integral, StrOptions({"prefit"}), HasMethods(["split"]), "array-like"]
+from sklearn_skin.ensemble._branches import combine, in_space, member_tables
+from sklearn_skin.ensemble._meta import FusionMixin
+from sklearn_skin.ensemble._parameters import COMMON_CONSTRAINTS
 
 
 class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
@@ -45,32 +35,9 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     weights : {"search"}, array-like of shape (K,) or None, default="search"
         Weight of each classifier that is not dropped. None weighs them equally. Without a
         search nothing is cross-fitted.
-    search : {"exact", "grid"}, default="exact"
-        See :func:`search_simplex_weights`.
     n_grid : int, default=50
         Values per weight of ``search="grid"``.
-    cv : int, "prefit", splitter, iterable or None, default=None
-        Where held-out predictions come from. An int is a number of folds, stratified by the
-        first task and by group where groups are known; None means 5. A splitter with one
-        split, such as GroupShuffleSplit(1), holds out rows once. After the weights are found,
-        every classifier is fitted on all rows. With "prefit" the classifiers are fitted
-        already, and the rows given to `fit` must be new to them.
-    space : {"proba", "logits"}, default="proba"
-        Whether probabilities or their logits are averaged.
-    group_column : str, default=None
-        Column of X that tells which rows belong together, where `fit` is not given `groups`.
-        It is never a feature.
-    classes : array-like or list of array-like, default=None
-        All labels (per task), where some may be absent from the training rows.
-    memory : str or joblib.Memory, default=None
-        Where fits are kept, so that the same classifier, parameters and rows are not fitted
-        again.
-    n_jobs : int, default=None
-        Processes that fit, with one thread each.
-    random_state : int, RandomState instance or None, default=None
-        Decides the folds.
-    verbose : int, default=0
-        1 prints the weights.
+    %(common)s
 
     Attributes
     ----------
@@ -83,12 +50,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     search_score_ : float
         The accuracy that the search reached; optimistic, since it was maximised. None without
         a search.
-    classes_ : ndarray, or list of ndarray
-        Labels (per task).
-    n_features_in_ : int
-        Columns seen in fit.
-    feature_names_in_ : ndarray of str
-        Their names, where X had names.
+    %(fitted)s
 
     See Also
     --------
@@ -114,24 +76,10 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     1.0
     """
 
-    _parameter_constraints = {
+    _parameter_constraints = COMMON_CONSTRAINTS | {
         "estimators": [list],
         "weights": [StrOptions({"search"}), "array-like", None],
-        "search": [StrOptions({"exact", "grid"})],
         "n_grid": [Integral],
-        "cv": CV_CONSTRAINT,
-        "space": [StrOptions({"proba", "logits"})],
-        "group_column": [str, None],
-        "classes": ["array-like", list, None],
-        "memory": [str, Memory, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
-    # Repeating a row puts copies on both sides of a fold, unless the copies are one group.
-    _expected_failed_checks = {
-        "check_sample_weight_equivalence_on_dense_data": "folds differ when rows are repeated",
     }
 
     def __init__(
@@ -139,10 +87,10 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         estimators,
         *,
         weights="search",
-        search="exact",
         n_grid=50,
-        cv=None,
+        cv=5,
         space="proba",
+        search="exact",
         group_column=None,
         classes=None,
         memory=None,
@@ -152,10 +100,10 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     ):
         super().__init__(estimators=estimators)
         self.weights = weights
-        self.search = search
         self.n_grid = n_grid
         self.cv = cv
         self.space = space
+        self.search = search
         self.group_column = group_column
         self.classes = classes
         self.memory = memory
@@ -176,35 +124,24 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         sample_weight : array-like of shape (n,), default=None
             Weight of each row, in the classifiers and in the search.
         groups : array-like of shape (n,), default=None
-            Patients or lesions, kept whole by the folds.
+            Patients or lesions, kept whole by the folds, and by the splits inside the
+            classifiers where these make any.
 
         Returns
         -------
         self : object
             The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If groups are given where nothing is split by them.
         """
         self._validate_estimators()
         members = self._members()
         params = self._route(members, sample_weight, groups)
-        if groups is not None and not self._uses_groups():
-            raise ValueError(
-                f"`groups` were given, but with cv={self.cv!r} and weights={self.weights!r} "
-                "nothing is split by them."
-            )
-        X, y, codes, sample_weight, groups = self._read_fit(
-            X, y, sample_weight, groups, self._known_classes(members)
-        )
-        held_out = self._fit_members(members, X, y, codes, groups, params)
+        data = self._read_fit(X, y, sample_weight, groups, members)
+        rows, branches = self._fit_members(members, data, params)
         self.named_estimators_ = Bunch(
             **dict(zip([name for name, _ in members], self.estimators_)),
             **{name: "drop" for name, member in self.estimators if member == "drop"},
         )
-        self.weights_ = self._find_weights(held_out, codes, sample_weight)
+        self.weights_ = self._find_weights(rows, branches, data)
         if self.verbose:
             print(f"[WeightedFusionClassifier] weights {self.weights_.round(3).tolist()}")
         return self
@@ -248,37 +185,19 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     def _searches(self):
         return isinstance(self.weights, str)
 
-    def _uses_groups(self):
-        if self._is_prefit():
-            return False
-        return self._searches() or any(splits_inside(last_step(m)) for _, m in self._members())
-
-    def _fit_members(self, members, X, y, codes, groups, params):
+    def _fit_members(self, members, data, params):
         """Set `estimators_`; return held-out rows and the members' predictions of them."""
         if self._is_prefit():
             self.estimators_ = [member for _, member in members]
-            return np.arange(len(codes)), [
-                member_tables(member, X, self._codec) for member in self.estimators_
+            return np.arange(len(data.codes)), [
+                member_tables(member, data.X, self._codec) for member in self.estimators_
             ]
-        folds = []
-        if self._searches():
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            folds = make_folds(5 if self.cv is None else self.cv, X, codes, groups, seed)
-        result = cross_fit(
-            members,
-            X,
-            y,
-            self._codec,
-            params,
-            folds,
-            memory=self.memory,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        result = self._cross_fit(members, data, params, seed, holds_out=self._searches())
         self.estimators_ = result.members
         return result.rows, list(result.branches.values())
 
-    def _find_weights(self, held_out, codes, sample_weight):
+    def _find_weights(self, rows, branches, data):
         n_members = len(self.estimators_)
         self.search_score_ = None
         if not self._searches():
@@ -290,14 +209,11 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
                     f"got {self.weights!r}."
                 )
             return weights / weights.sum()
-        rows, branches = held_out
-        weights, self.search_score_ = search_simplex_weights(
+        weights, self.search_score_ = self._search_weights(
             in_space(branches, self.space),
-            missing_as_nan(codes[rows]),
-            search=self.search,
-            n_grid=self.n_grid,
-            sample_weight=None if sample_weight is None else sample_weight[rows],
-            classes=[np.arange(len(labels)) for labels in self._codec.classes_],
+            data.codes[rows],
+            data.weight_of(rows),
+            self.n_grid,
         )
         return weights
 

@@ -173,13 +173,13 @@ def test_nested_parameters():
     model.set_params(second_stage__C=3.0, first_stage__twobranches__weight=0.2)
     assert model.second_stage.C == 3.0
     assert model.first_stage[-1].weight == 0.2
-    listed = FusionM4NetClassifier(clone_list(), SVC()).set_params(first_stage__linear__C=2.0)
-    assert listed.get_params()["first_stage__linear__C"] == 2.0
-    assert clone(listed).get_params()["first_stage__linear__C"] == 2.0
-    listed.set_params(first_stage__tree=GaussianNB())
+    listed = FusionM4NetClassifier(clone_list(), SVC()).set_params(linear__C=2.0)
+    assert dict(listed.first_stage)["linear"].C == 2.0
+    assert clone(listed).get_params()["linear__C"] == 2.0
+    listed.set_params(tree=GaussianNB())
     assert isinstance(dict(listed.first_stage)["tree"], GaussianNB)
-    with pytest.raises(ValueError, match="no classifier 'forest'"):
-        listed.set_params(first_stage__forest__C=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'forest'"):
+        listed.set_params(forest__C=1)
 
 
 def clone_list():
@@ -192,6 +192,17 @@ def test_prefit_networks_stay_as_they_are():
     model = FusionM4NetClassifier(net, LINEAR, cv="prefit", random_state=0).fit(X[60:], y[60:])
     assert model.first_stage_ is net
     assert [p.shape[1] for p in model.predict_proba(X)] == [3, 2]
+
+
+def test_groups_of_prefit_networks_serve_the_second_stage():
+    X, y, groups = twins(80)
+    train = groups < 30
+    net = GaussianNB().fit(X[train], y[train])
+    model = FusionM4NetClassifier(net, KNeighborsClassifier(1), cv="prefit", random_state=0)
+    model.fit(X[~train], y[~train], groups=groups[~train])
+    assert model.stage_scores_["P2"] < 0.7
+    model.fit(X[~train], y[~train])
+    assert model.stage_scores_["P2"] > 0.75
 
 
 def test_a_first_stage_in_a_pipeline_and_raw_metadata():
@@ -305,7 +316,7 @@ def test_html_shows_both_stages():
     [
         ({"second_stage": "forest"}, "second_stage"),
         ({"first_stage": []}, "`first_stage` must be"),
-        ({"first_stage": [("a__b", GaussianNB())]}, "without '__'"),
+        ({"first_stage": [("a__b", GaussianNB())]}, "must not contain __"),
         ({"cv": "thirds"}, "Expected `cv` as"),
         ({"first_stage": [("P1", GaussianNB())]}, "must not be named"),
     ],

@@ -109,13 +109,37 @@ def test_several_tasks_with_missing_labels():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"cv": "prefit"}, {"weights": None}, {"cv": KFold(3)}], ids=str
+    "settings", [{"cv": "prefit"}, {"weights": None}, {"weights": [1, 2, 3]}], ids=str
 )
-def test_groups_that_split_nothing_are_an_error(settings):
+def test_groups_that_split_nothing_change_nothing(settings):
     X, y = blobs()
     members = [(name, clone(member).fit(X, y)) for name, member in MEMBERS]
-    with pytest.raises(ValueError, match="`groups` were given"):
-        WeightedFusionClassifier(members, **settings).fit(X, y, groups=np.arange(len(y)))
+    fusion = WeightedFusionClassifier(members, **settings)
+    with_groups = fusion.fit(X, y, groups=np.arange(len(y)) // 2).predict_proba(X)
+    assert_allclose(with_groups, fusion.fit(X, y).predict_proba(X))
+
+
+def test_a_splitter_that_tears_groups_apart_is_pointed_out():
+    X, y = blobs()
+    groups = np.arange(len(y)) // 2
+    apart = WeightedFusionClassifier(MEMBERS[:2], cv=KFold(4, shuffle=True, random_state=0))
+    with pytest.warns(UserWarning, match="one group on both sides of 4 of its 4 splits: got KFold"):
+        apart.fit(X, y, groups=groups)
+    whole = [KFold(4), StratifiedGroupKFold(4), list(StratifiedGroupKFold(4).split(X, y, groups))]
+    for cv in whole:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            WeightedFusionClassifier(MEMBERS[:2], cv=cv).fit(X, y, groups=groups)
+
+
+def test_a_search_switches_splits_on_and_off_with_groups_routed():
+    X, y, groups = twins(30)
+    with config_context(enable_metadata_routing=True):
+        fusion = WeightedFusionClassifier(MEMBERS[1:], random_state=0).set_fit_request(groups=True)
+        search = GridSearchCV(
+            fusion, {"weights": ["search", None, [1, 2]]}, cv=StratifiedGroupKFold(2)
+        ).fit(X, y, groups=groups)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_groups_keep_twins_together():
