@@ -13,6 +13,7 @@ class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
     _step = None
     _parameter_constraints: dict = {}
+    _search_ranges: dict = {}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -61,6 +62,16 @@ class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         if isinstance(X, ImageArray):
             return X.with_step(step)
         return np.stack([apply_steps(pixels, (step,)) for pixels in X]) if len(X) else X.copy()
+
+    def search_ranges(self):
+        """Return what a search may try for the parameters of this object.
+
+        Returns
+        -------
+        ranges : dict of str to Range or Choice
+            By parameter.
+        """
+        return dict(self._search_ranges)
 
     def _step_params(self):
         """Return the parameters as plain, hashable values."""

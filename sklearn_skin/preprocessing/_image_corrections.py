@@ -44,6 +44,7 @@ class ShadesOfGray(BaseImageTransformer):
 
     _step = "shades_of_gray"
     _parameter_constraints: dict = {"power": [Interval(Real, 1, None, closed="left")]}
+    _search_ranges = {"power": Choice((1, 2, 4, 6, 8))}
 
     def __init__(self, power=6.0):
         self.power = power
@@ -121,6 +122,7 @@ class CLAHE(BaseImageTransformer):
         "clip_limit": [Interval(Real, 0, None, closed="neither")],
         "grid": [Interval(Integral, 1, None, closed="left"), tuple, list],
     }
+    _search_ranges = {"clip_limit": Range(1.0, 4.0)}
 
     def __init__(self, clip_limit=2.0, grid=8):
         self.clip_limit = clip_limit

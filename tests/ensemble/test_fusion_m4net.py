@@ -86,8 +86,6 @@ def test_one_task_and_a_list_of_classifiers():
 @pytest.mark.parametrize(
     "second_stage",
     [
-        "logistic_regression",
-        "svm",
         None,
         MLPClassifier(max_iter=30, random_state=0),
         HistGradientBoostingClassifier(max_iter=5),
@@ -104,6 +102,19 @@ def test_any_classifier_is_a_second_stage(second_stage):
     for table in model.predict_stages(X)["P2"]:
         assert_allclose(table.sum(axis=1), 1)
     assert len(model.second_stage_) == 2
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_what_a_search_may_try_can_be_fitted():
+    X, y = blobs(40)
+    model = FusionM4NetClassifier(LIST, "svm", cv=2, random_state=0)
+    ranges = model.search_ranges()
+    assert set(ranges) == {"space", "second_stage"}
+    for parameter, choice in ranges.items():
+        for value in choice.values:
+            tried = clone(model).set_params(**{parameter: value}).fit(X, y)
+            assert_allclose(tried.predict_proba(X).sum(axis=1), 1)
+    assert "second_stage" not in FusionM4NetClassifier(LIST, LINEAR).search_ranges()
 
 
 @pytest.mark.parametrize("classifier", [SVC(), LinearSVC(), make_pipeline(LinearSVC())])

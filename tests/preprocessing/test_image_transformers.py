@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn_skin.image import ImageStep, as_images, load_pixels
 from sklearn_skin.preprocessing import CLAHE, CenterCrop, GrayWorld, HairRemoval, ShadesOfGray
 from sklearn_skin.preprocessing._image_corrections import IMAGE_TRANSFORMERS
+from sklearn_skin.utils import Choice
 
 ALL = sorted(IMAGE_TRANSFORMERS)
 
@@ -51,6 +52,19 @@ def test_a_frame_keeps_names_rows_and_dtype_and_is_not_changed(name):
     assert [step.name for step in out["derm"].array.steps] == [name]
     assert X["derm"].array.steps == ()
     hash(out["derm"].array.steps)
+
+
+def test_what_a_search_may_try_reaches_the_chain():
+    X, searched = make_frame(), set()
+    for name in ALL:
+        transformer = IMAGE_TRANSFORMERS[name]()
+        for parameter, range_ in transformer.search_ranges().items():
+            values = range_.values if isinstance(range_, Choice) else (range_.low, range_.high)
+            for value in values:
+                out = clone(transformer).set_params(**{parameter: value}).fit_transform(X)
+                assert dict(out["derm"].array.steps[0].params)[parameter] == value
+                searched.add(f"{name} {parameter}")
+    assert searched == {"clahe clip_limit", "shades_of_gray power"}
 
 
 def test_steps_are_kept_in_order_with_their_parameters():
