@@ -49,16 +49,6 @@ class ShadesOfGray(BaseImageTransformer):
     def __init__(self, power=6.0):
         self.power = power
 
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this object.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
-        return {"power": Choice((1, 2, 4, 6, 8))}
-
 
 class GrayWorld(BaseImageTransformer):
     """Remove the colour of the light, assuming that the scene is gray on average.
@@ -127,16 +117,6 @@ class CLAHE(BaseImageTransformer):
     def __init__(self, clip_limit=2.0, grid=8):
         self.clip_limit = clip_limit
         self.grid = grid
-
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this object.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
-        return {"clip_limit": Range(1.0, 4.0)}
 
 
 class HairRemoval(BaseImageTransformer):
