@@ -96,7 +96,7 @@ def test_shared_attention_is_bab_with_equal_weights():
 def test_aab_leaves_the_clinical_map_untouched():
     block, clinical, dermoscopy = make_case("aab")
     before = clinical.clone()
-    assert torch.equal(block(clinical, dermoscopy)[0], before)
+    assert_close(block(clinical, dermoscopy)[0], before)
 
 
 def test_bab_with_swapped_inputs_and_roles_gives_swapped_outputs():
@@ -163,8 +163,10 @@ def test_a_missing_partner_changes_nothing(name):
 def test_gradients_reach_every_weight(name):
     block, clinical, dermoscopy = make_case(name)
     sum(part.square().sum() for part in block(clinical, dermoscopy)).backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in block.parameters())
-    assert any(p.grad.abs().sum() > 0 for p in block.parameters())
+    gradients = {key: p.grad.abs().max() for key, p in block.named_parameters()}
+    # The same number added to all scores of a position does not change their softmax.
+    idle = {key for key in gradients if key.endswith("key.bias")}
+    assert idle == {key for key, largest in gradients.items() if largest < 1e-4}
 
 
 def test_gradients_are_those_of_the_formula():

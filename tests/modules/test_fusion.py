@@ -212,6 +212,11 @@ def test_rows_do_not_see_their_batch_mates(name, options):
     torch.testing.assert_close(fusion(image, metadata), alone)
 
 
+def reached(tensor):
+    # Rounding leaves 1e-17 where the derivative is zero, on some processors.
+    return tensor.grad is not None and tensor.grad.abs().max().item() > 1e-9
+
+
 @every_case
 def test_gradients_reach_both_inputs_and_every_weight(name, options):
     fusion, image, metadata = make_case(name, options)
@@ -221,11 +226,10 @@ def test_gradients_reach_both_inputs_and_every_weight(name, options):
     fused = fusion(image, metadata)
     (fused * torch.randn_like(fused)).sum().backward()
     ignores_image = name == "cross_attention" and options.get("tokens") == "vector"
-    assert bool(image.grad is None or image.grad.abs().max() == 0) == ignores_image
-    assert metadata.grad.abs().max() > 0
+    assert reached(image) is not ignores_image
+    assert reached(metadata)
     if options.get("tokens") != "vector":  # there queries and keys have no say
-        for key, parameter in fusion.named_parameters():
-            assert parameter.grad is not None and parameter.grad.abs().max() > 0, key
+        assert [key for key, weight in fusion.named_parameters() if not reached(weight)] == []
 
 
 @every_case
@@ -325,7 +329,7 @@ def test_a_group_of_tokens_is_one_token():
     metadata = torch.randn(2, 4)
     changed = metadata.clone()
     changed[:, 2] += 1
-    same = (tokens(metadata) == tokens(changed)).all(dim=(0, 2))
+    same = torch.isclose(tokens(metadata), tokens(changed)).all(dim=(0, 2))
     assert same.tolist() == [True, False]
 
 

@@ -49,7 +49,7 @@ def test_every_operator_and_gradients_everywhere(kind, fusion):
     sum(t[0].square().sum() for tasks in logits.values() for t in tasks).backward()
     for key, parameter in net.named_parameters():
         assert parameter.grad is not None, key
-    assert metadata.grad.abs().max() > 0
+    assert metadata.grad.abs().max() > 1e-6
 
 
 @pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
@@ -81,7 +81,8 @@ def test_frozen_network_gives_the_same_features_while_it_trains():
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
     net(images, metadata)["fusion"][0].square().sum().backward()
     optimizer.step()
-    assert net.frozen and torch.equal(net.features(images)[0], before)
+    assert net.frozen
+    torch.testing.assert_close(net.features(images)[0], before)
     assert not make_net().frozen
 
 
@@ -89,8 +90,8 @@ def test_columns_have_their_own_backbone_unless_shared():
     images, metadata = make_rows(n_images=2)
     images[1] = images[0]
     own, shared = make_net(n_images=2).eval(), make_net(n_images=2, share_backbone=True).eval()
-    assert not torch.equal(*own.features(images))
-    assert torch.equal(*shared.features(images))
+    assert not torch.allclose(*own.features(images))
+    torch.testing.assert_close(*shared.features(images))
     weights = [sum(p.numel() for p in net.images.parameters()) for net in (own, shared)]
     assert weights[0] == 2 * weights[1]
     assert own(images, metadata)["fusion"][0].shape == shared(images, metadata)["fusion"][0].shape
@@ -146,7 +147,7 @@ def test_modality_dropout_trains_every_token(kind, fusion):
     logits = net(images, metadata)
     sum(t[:5].square().sum() for tasks in logits.values() for t in tasks).backward()
     for parameter in net.missing.parameters():
-        assert parameter.grad.abs().max() > 0
+        assert parameter.grad.abs().max() > 1e-6
 
 
 def test_raw_operators_read_the_metadata_themselves():
@@ -201,7 +202,7 @@ def test_individual_classifiers_see_one_modality():
     images, metadata = make_rows()
     found = net(images, metadata)
     other_metadata, other_image = net(images, metadata + 1), net([images[0] / 2], metadata)
-    assert torch.equal(found["image"][0], other_metadata["image"][0])
-    assert torch.equal(found["metadata"][0], other_image["metadata"][0])
-    assert not torch.equal(found["fusion"][0], other_metadata["fusion"][0])
-    assert not torch.equal(found["fusion"][0], other_image["fusion"][0])
+    torch.testing.assert_close(found["image"], other_metadata["image"])
+    torch.testing.assert_close(found["metadata"], other_image["metadata"])
+    assert not torch.allclose(found["fusion"][0], other_metadata["fusion"][0])
+    assert not torch.allclose(found["fusion"][0], other_image["fusion"][0])

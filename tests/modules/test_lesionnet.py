@@ -28,7 +28,7 @@ def test_rows_do_not_see_their_batch_mates_and_gradients_reach_everything():
         torch.testing.assert_close(alone[0][0], logits[0][i])
     sum(t.square().sum() for t in logits).backward()
     for key, parameter in net.named_parameters():
-        assert parameter.grad.abs().max() > 0, key
+        assert parameter.grad.abs().max() > 1e-6, key
 
 
 def test_boosts_start_at_one_and_zero_ignores_the_metadata():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 from sklearn_skin.modules._missing import MissingModality
 
@@ -25,15 +26,16 @@ def test_only_missing_images_are_replaced():
     present = torch.tensor([[True, True], [False, True], [False, False]])
     filled, same = missing.eval()(maps, metadata, present)
     assert torch.equal(torch.stack([hidden(m) for m in filled], 1), ~present)
-    assert torch.equal(filled[1][:2], maps[1][:2]) and same is metadata
+    assert_close(filled[1][:2], maps[1][:2])
+    assert same is metadata
 
 
 def test_the_token_learns_and_the_missing_pixels_do_not_matter():
     missing, maps, metadata = make(3, k=1, allow_missing_images=True)
     maps[0].requires_grad_()
     missing(maps, metadata, torch.tensor([[True], [False], [True]]))[0][0].sum().backward()
-    assert missing.image_tokens[0].grad.tolist() == [4.0] * 3
-    assert maps[0].grad[:, 0, 0, 0].tolist() == [1.0, 0.0, 1.0]
+    assert_close(missing.image_tokens[0].grad, torch.full((3,), 4.0))
+    assert_close(maps[0].grad[:, 0, 0, 0], torch.tensor([1.0, 0.0, 1.0]))
 
 
 def test_missing_images_must_be_allowed():
@@ -84,7 +86,7 @@ def test_dropout_repeats_under_a_seed():
     for _ in range(2):
         torch.manual_seed(3)
         found.append(missing.train()(maps, metadata, None)[1])
-    assert torch.equal(*found)
+    assert_close(*found)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0])

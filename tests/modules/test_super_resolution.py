@@ -31,8 +31,8 @@ def test_the_second_task_trains_the_backbone():
     net, (images, metadata) = make(), make_rows()
     out = net(images, metadata)
     mse_loss(out["reconstruction"], out["target"]).backward()
-    assert all(p.grad.abs().max() > 0 for p in net.decoder.parameters())
-    assert net.backbone.body.network.conv1[0].weight.grad.abs().max() > 0
+    assert all(p.grad.abs().max() > 1e-6 for p in net.decoder.parameters())
+    assert net.backbone.body.network.conv1[0].weight.grad.abs().max() > 1e-6
     assert net.classifier.tasks[0].weight.grad is None
 
 
@@ -63,7 +63,7 @@ def test_target_is_the_input_enlarged(upsampling):
     edge[..., 4:] = 1
     enlarged = net.enlarge(edge)
     assert enlarged.min() >= 0 and enlarged.max() <= 1
-    assert enlarged[0, 0, 0, 0] == 0 and enlarged[0, 0, 0, -1] == 1
+    torch.testing.assert_close(enlarged[..., [0, -1]], edge[..., [0, -1]].repeat(1, 1, 2, 1))
     assert not make(upsampling="bilinear").enlarge(edge).requires_grad
 
 
@@ -80,7 +80,7 @@ def test_missing_images_add_no_error():
     present = torch.tensor([[True], [False], [True]])
     out = net(images, metadata, present)
     error = (out["reconstruction"] - out["target"]).abs().amax(dim=(1, 2, 3))
-    assert error[1] == 0 and error[0] > 0 and error[2] > 0
+    assert (error > 1e-6).tolist() == [True, False, True]
 
 
 def test_rows_do_not_see_their_batch_mates():

@@ -71,7 +71,7 @@ def test_gradients_reach_everything_but_the_unused_classifier(name):
     net, images = make_case(name)
     images = [part.requires_grad_() for part in images]
     flat(net.train()(images)).square().sum().backward()
-    assert all(part.grad.abs().sum() > 0 for part in images)
+    assert all(part.grad.abs().sum() > 1e-6 for part in images)
     without = {name for name, p in net.named_parameters() if p.grad is None}
     unused = ("network.fc.", "network.head.fc.", "network.classifier.")
     assert without == {n for n, _ in net.named_parameters() if any(part in n for part in unused)}
@@ -108,7 +108,7 @@ def test_modality_dropout_hides_in_training_only(name):
     net, images = make_case(name, rows=8, modality_dropout=0.5)
     assert_close(flat(net(images)), flat(net(images)))
     flat(net.train()(images)).sum().backward()
-    assert any(token.grad.abs().sum() > 0 for token in net.pair.missing.image_tokens)
+    assert any(token.grad.abs().sum() > 1e-6 for token in net.pair.missing.image_tokens)
 
 
 def test_aab_keeps_the_clinical_branch_free_of_dermoscopy():
