@@ -7,7 +7,7 @@ import torch
 
 from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import ExplainedRows, explaining
-from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._missing_modality import MissingModality
 
 
 class ModalityRelevanceDisplay:

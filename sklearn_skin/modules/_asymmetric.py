@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
@@ -57,8 +57,7 @@ class AsymmetricFusionNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import AsymmetricFusionNet, StagedEncoder
     >>> net = AsymmetricFusionNet(
     ...     StagedEncoder("test_efficientnet"), StagedEncoder("test_resnet"), [5, 2]
     ... ).eval()

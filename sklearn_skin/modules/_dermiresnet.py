@@ -93,6 +93,7 @@ class DermiResNet(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import DermiResNet
     >>> network = DermiResNet(channels=(8, 8, 16, 16)).eval()
     >>> maps = network(torch.zeros(2, 3, 32, 32))
     >>> maps.shape, network.pool(maps).shape

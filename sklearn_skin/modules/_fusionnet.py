@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, classify_branches
 from sklearn_skin.modules.heads import Head
 
@@ -52,8 +52,7 @@ class FusionNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._fusionnet import FusionNet
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import FusionNet, StagedEncoder
     >>> net = FusionNet(StagedEncoder("test_resnet"), StagedEncoder("test_resnet"), [5, 2])
     >>> logits = net.eval()([torch.rand(3, 3, 64, 64)] * 2)
     >>> {branch: [task.shape[1] for task in tasks] for branch, tasks in logits.items()}

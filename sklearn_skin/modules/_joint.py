@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sklearn_skin.modules._image_columns import ImageColumns
-from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.fusion import accepts_groups, fusion_inputs, make_fusion
 from sklearn_skin.modules.heads import LinearHeads
@@ -68,7 +68,7 @@ class JointFusionNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules import make_backbone
+    >>> from sklearn_skin.modules import JointFusionNet, make_backbone
     >>> net = JointFusionNet([make_backbone("resnet10t")], 5, [3]).eval()
     >>> logits = net([torch.rand(2, 3, 32, 32)], torch.rand(2, 5))
     >>> {branch: [task.shape for task in tasks] for branch, tasks in logits.items()}

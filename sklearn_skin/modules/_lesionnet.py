@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules.heads import LinearHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
@@ -69,6 +69,7 @@ class LesionNet(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import LesionNet
     >>> net = LesionNet((32, 32), 6, [4], metadata_columns=[[0, 1, 2], [3, 4, 5]])
     >>> net([torch.rand(2, 3, 32, 32)] * 2, torch.rand(2, 6))["fusion"][0].shape
     torch.Size([2, 4])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from sklearn_skin.modules._decoder import Decoder
-from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.heads import LinearHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
@@ -68,7 +68,7 @@ class SuperResolutionNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules import make_backbone
+    >>> from sklearn_skin.modules import SuperResolutionNet, make_backbone
     >>> net = SuperResolutionNet(make_backbone("resnet10t"), 5, [3])
     >>> out = net([torch.rand(2, 3, 32, 32)], torch.rand(2, 5))
     >>> out["fusion"][0].shape, out["reconstruction"].shape, out["target"].shape

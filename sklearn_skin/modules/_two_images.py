@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules._attention import ATTENTIONS
-from sklearn_skin.modules._missing import MissingModality
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 
 __all__ = ["BRANCHES", "EncoderPair", "classify_branches", "find_attention"]
 
@@ -77,7 +77,7 @@ class EncoderPair(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import StagedEncoder
     >>> from sklearn_skin.modules._two_images import EncoderPair
     >>> pair = EncoderPair([StagedEncoder("test_resnet")]).eval()
     >>> [vector.shape for vector in pair([torch.rand(3, 3, 32, 32)] * 2)]

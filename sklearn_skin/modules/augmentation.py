@@ -124,7 +124,7 @@ def make_augmentation(
 
     Examples
     --------
-    >>> from sklearn_skin.modules.augmentation import make_augmentation
+    >>> from sklearn_skin.modules import make_augmentation
     >>> make_augmentation("flips").options["flip"]
     0.5
     >>> make_augmentation(None) is None

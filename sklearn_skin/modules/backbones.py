@@ -47,7 +47,7 @@ class Backbone(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules import make_backbone
+    >>> from sklearn_skin.modules import Backbone, make_backbone
     >>> backbone = make_backbone("resnet18", freeze=2)
     >>> backbone.n_stages, backbone.out_features, backbone.frozen
     (5, 512, False)

@@ -22,6 +22,7 @@ class LinearHeads(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import LinearHeads
     >>> [t.shape[1] for t in LinearHeads(8, [5, 2], hidden=(4,))(torch.ones(3, 8))]
     [5, 2]
     """
@@ -74,6 +75,7 @@ class Head(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import Head
     >>> head = Head(64, [5, 2, 3]).eval()
     >>> [logits.shape[1] for logits in head(torch.ones(4, 64))]
     [5, 2, 3]

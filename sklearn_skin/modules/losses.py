@@ -89,6 +89,7 @@ class BranchLoss(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import BranchLoss
     >>> loss = BranchLoss({"image": 0.5, "fusion": 1.0})
     >>> outputs = {"image": [torch.zeros(2, 3)], "fusion": [torch.zeros(2, 3)]}
     >>> loss(outputs, torch.tensor([[0], [2]])).item()
@@ -152,6 +153,7 @@ class ReconstructionLoss(BranchLoss):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import ReconstructionLoss
     >>> outputs = {"fusion": [torch.zeros(2, 3)]}
     >>> outputs |= {"reconstruction": torch.ones(2, 3), "target": torch.zeros(2, 3)}
     >>> ReconstructionLoss(0.5, 2.0)(outputs, torch.tensor([[0], [2]])).item()

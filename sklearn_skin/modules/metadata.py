@@ -40,6 +40,7 @@ class MetadataEncoder(nn.Sequential):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import MetadataEncoder
     >>> encoder = MetadataEncoder(5).eval()
     >>> encoder(torch.zeros(2, 5)).shape
     torch.Size([2, 256])
@@ -91,6 +92,7 @@ class MetadataNet(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import MetadataNet
     >>> net = MetadataNet(5, [3]).eval()
     >>> net([], torch.zeros(2, 5), None)["metadata"][0].shape
     torch.Size([2, 3])

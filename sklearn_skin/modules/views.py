@@ -28,7 +28,7 @@ def tta_views(n_views: int) -> list[Callable[[Tensor], Tensor]]:
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules.views import tta_views
+    >>> from sklearn_skin.modules import tta_views
     >>> image = torch.tensor([[1, 2], [3, 4]])
     >>> [view(image).flatten().tolist() for view in tta_views(4)]
     [[1, 2, 3, 4], [2, 1, 4, 3], [3, 4, 1, 2], [4, 3, 2, 1]]

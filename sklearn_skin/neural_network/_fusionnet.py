@@ -1,7 +1,7 @@
 """FusionNet: two images, added features, three heads (system S6, first stage)."""
 
 from sklearn_skin.modules._fusionnet import FusionNet
-from sklearn_skin.modules._single import SingleImageNet
+from sklearn_skin.modules._single_image import SingleImageNet
 from sklearn_skin.modules.metadata import MetadataNet
 from sklearn_skin.neural_network._base import BaseLesionClassifier
 from sklearn_skin.neural_network._two_images import (

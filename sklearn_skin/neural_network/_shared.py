@@ -4,7 +4,7 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_skin.modules._shared import SharedFusionNet
+from sklearn_skin.modules._shared_encoder import SharedFusionNet
 from sklearn_skin.modules.losses import BranchLoss
 from sklearn_skin.modules.metadata import MetadataNet
 from sklearn_skin.neural_network._base import BaseLesionClassifier

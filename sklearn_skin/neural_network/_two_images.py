@@ -1,6 +1,6 @@
 """Which of two image columns is the clinical and which the dermoscopic one."""
 
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 
 _HINTS = {
     "clinical": ("clinical", "clinic", "closeup", "close_up", "macro"),

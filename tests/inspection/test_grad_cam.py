@@ -11,9 +11,7 @@ from torch import nn
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.inspection import GradCAMDisplay, grad_cam
-from sklearn_skin.modules._fusionnet import FusionNet
-from sklearn_skin.modules._shared import SharedFusionNet
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules import FusionNet, SharedFusionNet, StagedEncoder
 from sklearn_skin.modules.heads import LinearHeads
 from sklearn_skin.neural_network import ImageClassifier, LesionNetClassifier, MetadataClassifier
 

@@ -4,7 +4,7 @@ import torch
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
+from sklearn_skin.modules import AsymmetricFusionNet, StagedEncoder
 from sklearn_skin.modules._attention import (
     ATTENTIONS,
     AsymmetricAttention,
@@ -12,7 +12,6 @@ from sklearn_skin.modules._attention import (
     SharedAttention,
     attend,
 )
-from sklearn_skin.modules._stages import StagedEncoder
 
 
 class LargestTensor(TorchDispatchMode):

@@ -4,10 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
-from sklearn_skin.modules._fusionnet import FusionNet
-from sklearn_skin.modules._shared import SharedFusionNet
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules import AsymmetricFusionNet, FusionNet, SharedFusionNet, StagedEncoder
 from sklearn_skin.modules.heads import Head
 
 # DIAG, BWV, STR, PIG, RS, DAG, PN, VS of the seven-point checklist data.

@@ -4,10 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
-from sklearn_skin.modules._fusionnet import FusionNet
-from sklearn_skin.modules._shared import SharedFusionNet
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules import AsymmetricFusionNet, FusionNet, SharedFusionNet, StagedEncoder
 from sklearn_skin.modules._timm import import_timm
 
 N_CLASSES = [3, 2]

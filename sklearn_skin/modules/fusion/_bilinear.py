@@ -75,6 +75,7 @@ class BilinearFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import BilinearFusion
     >>> BilinearFusion(32, 16)(torch.ones(2, 32), torch.ones(2, 16)).shape
     torch.Size([2, 16])
     """

@@ -28,6 +28,7 @@ class ConcatFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import ConcatFusion
     >>> ConcatFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 768])
     """

@@ -31,6 +31,7 @@ class GatedFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import GatedFusion
     >>> GatedFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 256])
     """

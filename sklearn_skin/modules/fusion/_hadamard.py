@@ -27,6 +27,7 @@ class HadamardFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import HadamardFusion
     >>> HadamardFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 256])
     """

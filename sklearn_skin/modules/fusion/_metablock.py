@@ -41,6 +41,7 @@ class MetaBlockFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import MetaBlockFusion
     >>> fusion = MetaBlockFusion(64, 3).eval()
     >>> fusion(torch.ones(2, 64, 4, 4), torch.ones(2, 3)).shape
     torch.Size([2, 64])

@@ -31,6 +31,7 @@ class MetaNetFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import MetaNetFusion
     >>> MetaNetFusion(64, 3)(torch.ones(2, 64, 4, 4), torch.ones(2, 3)).shape
     torch.Size([2, 64])
     """

@@ -54,6 +54,7 @@ class MMFAFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import MMFAFusion
     >>> fusion = MMFAFusion(64, 32, dim=16, n_heads=4).eval()
     >>> fusion(torch.ones(2, 64), torch.ones(2, 32)).shape
     torch.Size([2, 96])

@@ -74,6 +74,7 @@ class MutualAttentionFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import MutualAttentionFusion
     >>> fusion = MutualAttentionFusion(32, 5, dim=16, n_heads=4).eval()
     >>> fusion(torch.ones(2, 32, 7, 7), torch.ones(2, 5)).shape
     torch.Size([2, 32])

@@ -60,6 +60,7 @@ class SelfAttentionFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import SelfAttentionFusion
     >>> fusion = SelfAttentionFusion(32, 5, token_dim=8, metadata_groups=[[0], [1, 2, 3, 4]])
     >>> fusion(torch.ones(2, 32, 7, 7), torch.ones(2, 5)).shape
     torch.Size([2, 40])

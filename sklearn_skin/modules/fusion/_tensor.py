@@ -38,6 +38,7 @@ class TensorFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import TensorFusion
     >>> TensorFusion(32, 16)(torch.ones(2, 32), torch.ones(2, 16)).shape
     torch.Size([2, 512])
     """

@@ -30,6 +30,7 @@ class WeightedConcatFusion(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules.fusion import WeightedConcatFusion
     >>> WeightedConcatFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 768])
     """

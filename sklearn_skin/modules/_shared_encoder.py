@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
@@ -67,8 +67,7 @@ class SharedFusionNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._shared import SharedFusionNet
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import SharedFusionNet, StagedEncoder
     >>> net = SharedFusionNet([StagedEncoder("test_convnext")], [5, 2]).eval()
     >>> logits = net([torch.rand(3, 3, 64, 64)] * 2)
     >>> {branch: [task.shape[1] for task in tasks] for branch, tasks in logits.items()}

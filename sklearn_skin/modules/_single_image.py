@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sklearn_skin.modules._missing import MissingModality
-from sklearn_skin.modules._stages import StagedEncoder
+from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules.heads import Head
 
 
@@ -28,7 +28,7 @@ class SingleImageNet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import SingleImageNet, StagedEncoder
     >>> net = SingleImageNet(StagedEncoder("test_resnet"), [5, 2]).eval()
     >>> [task.shape[1] for task in net([torch.rand(3, 3, 32, 32)])["image"]]
     [5, 2]

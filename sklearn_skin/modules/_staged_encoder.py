@@ -135,7 +135,7 @@ class StagedEncoder(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules._stages import StagedEncoder
+    >>> from sklearn_skin.modules import StagedEncoder
     >>> encoder = StagedEncoder("test_resnet").eval()
     >>> encoder.channels, encoder.out_features
     ([32, 48, 192, 96], 96)

@@ -41,6 +41,7 @@ class MissingModality(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sklearn_skin.modules import MissingModality
     >>> missing = MissingModality([4], 2, allow_missing_images=True).eval()
     >>> maps, metadata = missing(
     ...     [torch.ones(2, 4, 3, 3)], torch.ones(2, 2), torch.tensor([[True], [False]])

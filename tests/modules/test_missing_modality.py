@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from sklearn_skin.modules._missing import MissingModality
+from sklearn_skin.modules import MissingModality
 
 
 def make(n=2000, k=2, p=4, groups=None, **options):
