@@ -8,7 +8,7 @@ import torch
 
 from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import ExplainedRows, check_choice, explaining
-from sklearn_skin.modules.heads import Head, LinearHeads
+from sklearn_skin.modules import TaskHeads
 
 
 class EmbeddingDisplay:
@@ -166,7 +166,7 @@ def _reduce(features, method, random_state):
 def _fused_features(rows):
     """Return what the classifier that runs last is given: the final branch's features."""
     seen, parts = [], []
-    heads = [part for part in rows.module.modules() if isinstance(part, Head | LinearHeads)]
+    heads = [part for part in rows.module.modules() if isinstance(part, TaskHeads)]
     if not heads:
         raise ValueError(f"{type(rows.module).__name__} has no classifier to read features of.")
     with explaining(rows.module), torch.no_grad(), ExitStack() as stack:

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "augmentation": ["make_augmentation"],
         "backbones": ["Backbone", "make_backbone"],
         "fusion": [],
-        "heads": ["Head", "LinearHeads"],
+        "heads": ["TaskHeads"],
         "losses": ["BranchLoss", "ReconstructionLoss"],
         "metadata": ["MetadataEncoder", "MetadataNet"],
         "views": ["tta_views"],

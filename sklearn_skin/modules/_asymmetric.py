@@ -12,7 +12,7 @@ from sklearn_skin.modules._two_images import (
     classify_branches,
     find_attention,
 )
-from sklearn_skin.modules.heads import Head
+from sklearn_skin.modules.heads import fusion_head
 
 __all__ = ["AsymmetricFusionNet"]
 
@@ -22,7 +22,7 @@ class AsymmetricFusionNet(nn.Module):
 
     .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
 
-    with an attention block after each of the four stages (see `_attention`), and a `Head` H per
+    with an attention block after each of the four stages (see `_attention`), and a `fusion_head` H per
     branch. Two equal encoders give the symmetric baseline. The loss is L_C + L_D + L_F.
 
     Parameters
@@ -90,7 +90,10 @@ class AsymmetricFusionNet(nn.Module):
         )
         widths = (*self.pair.out_features, sum(self.pair.out_features))
         self.heads = nn.ModuleDict(
-            {name: Head(width, n_classes, dropout=dropout) for name, width in zip(BRANCHES, widths)}
+            {
+                name: fusion_head(width, n_classes, dropout=dropout)
+                for name, width in zip(BRANCHES, widths)
+            }
         )
 
     def forward(

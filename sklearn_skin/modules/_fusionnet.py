@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, classify_branches
-from sklearn_skin.modules.heads import Head
+from sklearn_skin.modules.heads import fusion_head
 
 __all__ = ["FusionNet"]
 
@@ -17,7 +17,7 @@ class FusionNet(nn.Module):
     .. math:: P_b = H_b(F_b), \quad b \in \{clin, derm, fusion\}, \quad
         F_{fusion} = F_{clin} + F_{derm}
 
-    with a `Head` H per branch. The loss is the sum over branches of the mean over tasks of
+    with a `fusion_head` H per branch. The loss is the sum over branches of the mean over tasks of
     cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
 
     Parameters
@@ -83,7 +83,10 @@ class FusionNet(nn.Module):
             modality_dropout=modality_dropout,
         )
         self.heads = nn.ModuleDict(
-            {name: Head(clinical.out_features, n_classes, dropout=dropout) for name in BRANCHES}
+            {
+                name: fusion_head(clinical.out_features, n_classes, dropout=dropout)
+                for name in BRANCHES
+            }
         )
 
     def forward(

@@ -9,7 +9,7 @@ from sklearn_skin.modules._image_columns import ImageColumns
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.fusion import accepts_groups, fusion_inputs, make_fusion
-from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
 
@@ -123,8 +123,12 @@ class JointFusionNet(nn.Module):
         self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
         self.classifiers = nn.ModuleDict(
             {
-                branch: LinearHeads(
-                    widths[branch], n_classes, hidden=classifier_hidden, dropout=dropout
+                branch: TaskHeads(
+                    widths[branch],
+                    n_classes,
+                    hidden=classifier_hidden,
+                    dropout=dropout,
+                    input_dropout=dropout,
                 )
                 for branch in self.branches
             }

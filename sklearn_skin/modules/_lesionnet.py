@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules._missing_modality import MissingModality
-from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
 
@@ -123,7 +123,7 @@ class LesionNet(nn.Module):
         self.modality_logits = nn.ModuleList(
             nn.Linear(flat + (metadata_units if own else 0), total) for own in columns
         )
-        self.classifier = LinearHeads(n_images * total, n_classes, hidden=(classifier_hidden,))
+        self.classifier = TaskHeads(n_images * total, n_classes, hidden=(classifier_hidden,))
         self.branches = ("fusion",)
 
     def freeze(self, freeze: str | int | None) -> None:

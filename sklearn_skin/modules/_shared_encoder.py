@@ -13,7 +13,7 @@ from sklearn_skin.modules._two_images import (
     classify_branches,
     find_attention,
 )
-from sklearn_skin.modules.heads import Head
+from sklearn_skin.modules.heads import fusion_head
 
 __all__ = ["SharedFusionNet"]
 
@@ -27,7 +27,7 @@ class SharedFusionNet(nn.Module):
     .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
 
     where one encoder gives f_C and f_D, a shared cross-attention block follows each of its four
-    stages, and H is a `Head`. The loss is W L_C + (0.5 - W) L_D + 0.5 L_F with W = 0.1.
+    stages, and H is a `fusion_head`. The loss is W L_C + (0.5 - W) L_D + 0.5 L_F with W = 0.1.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class SharedFusionNet(nn.Module):
         )
         self.heads = nn.ModuleDict(
             {
-                name: Head(width, n_classes, dropout=dropout)
+                name: fusion_head(width, n_classes, dropout=dropout)
                 for name, width in {**widths, "fusion": clinical + dermoscopy}.items()
             }
         )

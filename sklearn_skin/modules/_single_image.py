@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._staged_encoder import StagedEncoder
-from sklearn_skin.modules.heads import Head
+from sklearn_skin.modules.heads import fusion_head
 
 
 class SingleImageNet(nn.Module):
-    """Classify one image with a `Head`.
+    """Classify one image with a `fusion_head`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class SingleImageNet(nn.Module):
         self.missing = MissingModality(
             [encoder.out_features], 0, allow_missing_images=allow_missing_images
         )
-        self.head = Head(encoder.out_features, n_classes, dropout=dropout)
+        self.head = fusion_head(encoder.out_features, n_classes, dropout=dropout)
 
     def forward(
         self,

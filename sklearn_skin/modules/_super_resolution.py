@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from sklearn_skin.modules._decoder import Decoder
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules.backbones import Backbone
-from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
 _MODES = ("bicubic", "bilinear")
@@ -115,8 +115,12 @@ class SuperResolutionNet(nn.Module):
                 batch_norm=False,
                 last_activation=False,
             )
-        self.classifier = LinearHeads(
-            feature_dim, n_classes, hidden=(classifier_hidden,), dropout=dropout
+        self.classifier = TaskHeads(
+            feature_dim,
+            n_classes,
+            hidden=(classifier_hidden,),
+            dropout=dropout,
+            input_dropout=dropout,
         )
         self.decoder = Decoder(backbone.out_features)
         self.branches = ("fusion",)

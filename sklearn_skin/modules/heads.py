@@ -4,9 +4,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
-class LinearHeads(nn.Module):
+
+class TaskHeads(nn.Module):
     """Optional dense layers, then one linear classifier per task.
+
+    Each dense layer is Linear, BatchNorm (option), activation, dropout (option), and is shared
+    by the tasks.
 
     Parameters
     ----------
@@ -15,15 +20,26 @@ class LinearHeads(nn.Module):
     n_classes : sequence of int
         Number of classes of each task.
     hidden : sequence of int, default=()
-        Widths of dense layers (Linear, ReLU, dropout) shared by the tasks.
+        Widths of the dense layers.
+    activation : {"relu", "silu"}, default="relu"
+        What follows each dense layer.
+    batch_norm : bool, default=False
+        BatchNorm before each activation.
     dropout : float, default=0.0
-        Probability in [0, 1) of dropping an input of any layer.
+        Probability in [0, 1) of dropping an output of a dense layer.
+    input_dropout : float, default=0.0
+        Probability in [0, 1) of dropping an element of the feature vector.
+
+    Raises
+    ------
+    ValueError
+        If `activation` is unknown.
 
     Examples
     --------
     >>> import torch
-    >>> from sklearn_skin.modules import LinearHeads
-    >>> [t.shape[1] for t in LinearHeads(8, [5, 2], hidden=(4,))(torch.ones(3, 8))]
+    >>> from sklearn_skin.modules import TaskHeads
+    >>> [logits.shape[1] for logits in TaskHeads(8, [5, 2], hidden=(4,))(torch.ones(3, 8))]
     [5, 2]
     """
 
@@ -33,12 +49,21 @@ class LinearHeads(nn.Module):
         n_classes: Sequence[int],
         *,
         hidden: Sequence[int] = (),
+        activation: str = "relu",
+        batch_norm: bool = False,
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Dropout(dropout)] if dropout else []
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"`activation` must be one of {list(_ACTIVATIONS)}; got {activation!r}."
+            )
+        layers: list[nn.Module] = [nn.Dropout(input_dropout)] if input_dropout else []
         for width in hidden:
-            layers += [nn.Linear(in_features, width), nn.ReLU()]
+            layers += [nn.Linear(in_features, width)]
+            layers += [nn.BatchNorm1d(width)] if batch_norm else []
+            layers += [_ACTIVATIONS[activation]()]
             layers += [nn.Dropout(dropout)] if dropout else []
             in_features = width
         self.layers = nn.Sequential(*layers)
@@ -50,11 +75,11 @@ class LinearHeads(nn.Module):
         return [task(features) for task in self.tasks]
 
 
-class Head(nn.Module):
-    """Two dense layers with BatchNorm and SiLU, then one linear classifier per task.
+def fusion_head(in_features: int, n_classes: Sequence[int], *, dropout: float = 0.3) -> TaskHeads:
+    """Make the head of FusionNet, AMMFM and PEMM (systems S4 to S6 of the user guide).
 
     Linear(d, 512), BN, SiLU, dropout, Linear(512, 128), BN, SiLU, dropout, and Linear(128, C_t)
-    for each task t.
+    for each task t, as in their public code; the thesis' table 6.2 prints a single layer.
 
     Parameters
     ----------
@@ -62,43 +87,24 @@ class Head(nn.Module):
         Length d of the feature vector.
     n_classes : sequence of int
         Number of classes of each task.
-    hidden : sequence of int, default=(512, 128)
-        Widths of the dense layers.
     dropout : float, default=0.3
         Probability in [0, 1) after each activation.
 
-    References
-    ----------
-    .. [1] The heads of FusionNet, AMMFM and PEMM (systems S4 to S6 of the user guide), as in
-       their public code; the thesis' table 6.2 prints a single layer.
+    Returns
+    -------
+    head : TaskHeads
 
     Examples
     --------
-    >>> import torch
-    >>> from sklearn_skin.modules import Head
-    >>> head = Head(64, [5, 2, 3]).eval()
-    >>> [logits.shape[1] for logits in head(torch.ones(4, 64))]
-    [5, 2, 3]
+    >>> from sklearn_skin.modules.heads import fusion_head
+    >>> len(fusion_head(64, [5, 2, 3]).tasks)
+    3
     """
-
-    def __init__(
-        self,
-        in_features: int,
-        n_classes: Sequence[int],
-        *,
-        hidden: Sequence[int] = (512, 128),
-        dropout: float = 0.3,
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(in_features, width), nn.BatchNorm1d(width), nn.SiLU()]
-            layers += [nn.Dropout(dropout)]
-            in_features = width
-        self.layers = nn.Sequential(*layers)
-        self.tasks = nn.ModuleList(nn.Linear(in_features, c) for c in n_classes)
-
-    def forward(self, features: Tensor) -> list[Tensor]:
-        """Map features (n, d) to logits, one (n, C_t) per task."""
-        features = self.layers(features)
-        return [task(features) for task in self.tasks]
+    return TaskHeads(
+        in_features,
+        n_classes,
+        hidden=(512, 128),
+        activation="silu",
+        batch_norm=True,
+        dropout=dropout,
+    )

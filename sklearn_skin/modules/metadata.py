@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules.heads import TaskHeads
 
 
 class MetadataEncoder(nn.Sequential):
@@ -108,7 +108,7 @@ class MetadataNet(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = MetadataEncoder(n_features, hidden, dropout=dropout)
-        self.heads = LinearHeads(self.encoder.out_features, n_classes)
+        self.heads = TaskHeads(self.encoder.out_features, n_classes)
 
     def forward(
         self, images: Sequence[Tensor], metadata: Tensor, present: Tensor | None = None

@@ -11,8 +11,7 @@ from torch import nn
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.inspection import GradCAMDisplay, grad_cam
-from sklearn_skin.modules import FusionNet, SharedFusionNet, StagedEncoder
-from sklearn_skin.modules.heads import LinearHeads
+from sklearn_skin.modules import FusionNet, SharedFusionNet, StagedEncoder, TaskHeads
 from sklearn_skin.neural_network import ImageClassifier, LesionNetClassifier, MetadataClassifier
 
 
@@ -66,7 +65,7 @@ def test_with_pooling_and_a_linear_classifier_it_is_the_class_activation_map(les
     module = net.module_.eval()
     with torch.no_grad():
         (maps,) = module.features([images])
-        (head,) = (part for part in module.modules() if isinstance(part, LinearHeads))
+        (head,) = (part for part in module.modules() if isinstance(part, TaskHeads))
         weights = head.tasks[0].weight[1]
         expected = torch.einsum("d,ndhw->nhw", weights, maps).relu()[:, None]
         expected = nn.functional.interpolate(expected, (64, 64), mode="bilinear")[:, 0]

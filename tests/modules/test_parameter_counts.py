@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sklearn_skin.modules import AsymmetricFusionNet, FusionNet, SharedFusionNet, StagedEncoder
-from sklearn_skin.modules.heads import Head
+from sklearn_skin.modules.heads import fusion_head
 
 # DIAG, BWV, STR, PIG, RS, DAG, PN, VS of the seven-point checklist data.
 N_CLASSES = [5, 2, 3, 3, 2, 3, 3, 3]
@@ -16,7 +16,7 @@ RESNET, CONVNEXT = "resnet50", "convnext_tiny"
 
 def single(name):
     encoder = StagedEncoder(name)
-    return nn.Sequential(encoder, Head(encoder.out_features, N_CLASSES))
+    return nn.Sequential(encoder, fusion_head(encoder.out_features, N_CLASSES))
 
 
 def pair(clinical, dermoscopy, attention="none"):

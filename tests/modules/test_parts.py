@@ -9,7 +9,8 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from sklearn_skin.modules import Head, LinearHeads, MetadataEncoder
+from sklearn_skin.modules import MetadataEncoder, TaskHeads
+from sklearn_skin.modules.heads import fusion_head
 
 
 def test_importing_modules_does_not_import_torch():
@@ -56,12 +57,51 @@ def test_encoder_errors(arguments, message):
 
 def test_head_has_the_published_size():
     # SPC: 8 tasks, 24 classes; 2.91 - 2.54 million for MobileNetV3-Small's 576 features
-    head = Head(576, [5, 2, 3, 3, 2, 3, 3, 3])
+    head = fusion_head(576, [5, 2, 3, 3, 2, 3, 3, 3])
     assert sum(p.numel() for p in head.parameters()) == 365_464
     assert [t.shape[1] for t in head(torch.randn(2, 576))] == [5, 2, 3, 3, 2, 3, 3, 3]
 
 
-def test_linear_heads_are_linear():
-    heads = LinearHeads(4, [3]).double()
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+def test_heads_are_the_formula(activation):
+    torch.manual_seed(0)
+    heads = TaskHeads(3, [2], hidden=(5,), activation=activation, batch_norm=True).double().eval()
+    features = torch.randn(4, 3, dtype=torch.float64)
+    p = {key: value.numpy() for key, value in heads.state_dict().items()}
+    dense = features.numpy() @ p["layers.0.weight"].T + p["layers.0.bias"]
+    x = dense / np.sqrt(1 + 1e-5)  # statistics of a BatchNorm that has seen nothing
+    x = x.clip(0) if activation == "relu" else x / (1 + np.exp(-x))
+    expected = x @ p["tasks.0.weight"].T + p["tasks.0.bias"]
+    assert_allclose(heads(features)[0].detach().numpy(), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("option", ["dropout", "input_dropout"])
+def test_dropout_of_heads_acts_where_it_says_and_in_training_only(option):
+    torch.manual_seed(0)
+    heads = TaskHeads(64, [2], hidden=(64,), **{option: 0.5})
+    into = {}
+    heads.layers.register_forward_pre_hook(lambda _, args: into.update(features=args[0]))
+    for layer in (*heads.layers, heads.tasks[0]):
+        if isinstance(layer, nn.Linear):
+            layer.register_forward_pre_hook(lambda m, args: into.update({m: args[0]}))
+    first, last = (m for m in (*heads.layers, heads.tasks[0]) if isinstance(m, nn.Linear))
+    heads.train()(torch.ones(8, 64))
+    dropped = {
+        "input_dropout": torch.isclose(into[first], torch.tensor(0.0)).float().mean() > 0.3,
+        "dropout": not torch.allclose(into[last], first(into[first]).relu()),
+    }
+    assert {name for name, found in dropped.items() if found} == {option}
+    heads.eval()(torch.ones(8, 64))
+    torch.testing.assert_close(into[first], torch.ones(8, 64))
+    torch.testing.assert_close(into[last], first(into[first]).relu())
+
+
+def test_unknown_activation_is_named():
+    with pytest.raises(ValueError, match=r"`activation` must be one of \['relu', 'silu'\]"):
+        TaskHeads(2, [2], activation="tanh")
+
+
+def test_heads_without_layers_are_linear():
+    heads = TaskHeads(4, [3]).double()
     x, y = torch.randn(2, 4, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
     torch.testing.assert_close(heads(x)[0] + heads(y)[0], heads(x + y)[0] + heads(0 * x)[0])
