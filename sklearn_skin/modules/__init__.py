@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "_joint_individual": ["JointIndividualNet"],
         "_lesionnet": ["LesionNet"],
         "_missing_modality": ["MissingModality"],
+        "_network": ["LesionNetwork"],
         "_shared_encoder": ["SharedFusionNet"],
         "_single_image": ["SingleImageNet"],
         "_staged_encoder": ["StagedEncoder"],

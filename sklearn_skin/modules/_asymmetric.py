@@ -2,28 +2,25 @@
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
-
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
-    classify_branches,
+    TwoImageNetwork,
     find_attention,
 )
-from sklearn_skin.modules.heads import fusion_head
 
 __all__ = ["AsymmetricFusionNet"]
 
 
-class AsymmetricFusionNet(nn.Module):
+class AsymmetricFusionNet(TwoImageNetwork):
     r"""Asymmetric multi-modal fusion method (AMMFM) for a clinical and a dermoscopic image.
 
     .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
 
-    with an attention block after each of the four stages (see `_attention`), and a `fusion_head` H per
-    branch. Two equal encoders give the symmetric baseline. The loss is L_C + L_D + L_F.
+    with an attention block after each of the four stages (see `_attention`), and a head H
+    (`fusion_head`) per branch. Two equal encoders give the symmetric baseline. The loss is
+    L_C + L_D + L_F.
 
     Parameters
     ----------
@@ -66,8 +63,6 @@ class AsymmetricFusionNet(nn.Module):
     {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
     """
 
-    branches = BRANCHES
-
     def __init__(
         self,
         clinical: StagedEncoder,
@@ -80,43 +75,12 @@ class AsymmetricFusionNet(nn.Module):
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.pair = EncoderPair(
+        pair = EncoderPair(
             [clinical, dermoscopy],
             attention=find_attention(attention, ("aab", "bab", "none")),
             scaled=scaled_attention,
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        widths = (*self.pair.out_features, sum(self.pair.out_features))
-        self.heads = nn.ModuleDict(
-            {
-                name: fusion_head(width, n_classes, dropout=dropout)
-                for name, width in zip(BRANCHES, widths)
-            }
-        )
-
-    def forward(
-        self,
-        images: Sequence[Tensor],
-        metadata: Tensor | None = None,
-        present: Tensor | None = None,
-    ) -> dict[str, list[Tensor]]:
-        """Return the logits (n, C_t) of each branch and task.
-
-        Parameters
-        ----------
-        images : sequence of 2 Tensors of shape (n, 3, h, w)
-            Clinical and dermoscopic images, pixels in [0, 1].
-        metadata : Tensor, default=None
-            Ignored: the source's network sees images only.
-        present : bool Tensor of shape (n, 2), default=None
-            Which images there are; None means all.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensor
-        """
-        clinical, dermoscopy = self.pair(images, present)
-        fused = torch.cat([clinical, dermoscopy], dim=1)
-        return classify_branches(self.heads, dict(zip(BRANCHES, (clinical, dermoscopy, fused))))
+        widths = (*pair.out_features, sum(pair.out_features))
+        super().__init__(pair, dict(zip(BRANCHES, widths)), n_classes, dropout)

@@ -2,23 +2,22 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_skin.modules._staged_encoder import StagedEncoder
-from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, classify_branches
-from sklearn_skin.modules.heads import fusion_head
+from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, TwoImageNetwork
 
 __all__ = ["FusionNet"]
 
 
-class FusionNet(nn.Module):
+class FusionNet(TwoImageNetwork):
     r"""Two encoders and three branches for a clinical and a dermoscopic image.
 
     .. math:: P_b = H_b(F_b), \quad b \in \{clin, derm, fusion\}, \quad
         F_{fusion} = F_{clin} + F_{derm}
 
-    with a `fusion_head` H per branch. The loss is the sum over branches of the mean over tasks of
-    cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
+    with a head H (`fusion_head`) per branch. The loss is the sum over branches of the mean over
+    tasks of cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
 
     Parameters
     ----------
@@ -59,8 +58,6 @@ class FusionNet(nn.Module):
     {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
     """
 
-    branches = BRANCHES
-
     def __init__(
         self,
         clinical: StagedEncoder,
@@ -71,45 +68,18 @@ class FusionNet(nn.Module):
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         if clinical.out_features != dermoscopy.out_features:
             raise ValueError(
                 "FusionNet adds the vectors of its encoders, which must be of equal length; "
                 f"got {clinical.out_features} and {dermoscopy.out_features} features."
             )
-        self.pair = EncoderPair(
+        pair = EncoderPair(
             [clinical, dermoscopy],
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        self.heads = nn.ModuleDict(
-            {
-                name: fusion_head(clinical.out_features, n_classes, dropout=dropout)
-                for name in BRANCHES
-            }
-        )
+        super().__init__(pair, dict.fromkeys(BRANCHES, clinical.out_features), n_classes, dropout)
 
-    def forward(
-        self,
-        images: Sequence[Tensor],
-        metadata: Tensor | None = None,
-        present: Tensor | None = None,
-    ) -> dict[str, list[Tensor]]:
-        """Return the logits (n, C_t) of each branch and task.
-
-        Parameters
-        ----------
-        images : sequence of 2 Tensors of shape (n, 3, h, w)
-            Clinical and dermoscopic images, pixels in [0, 1].
-        metadata : Tensor, default=None
-            Ignored: the first stage sees images only.
-        present : bool Tensor of shape (n, 2), default=None
-            Which images there are; None means all.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensor
-        """
-        clinical, dermoscopy = self.pair(images, present)
-        vectors = dict(zip(BRANCHES, (clinical, dermoscopy, clinical + dermoscopy)))
-        return classify_branches(self.heads, vectors)
+    def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:
+        """Add the vectors (n, d) of both images."""
+        return clinical + dermoscopy

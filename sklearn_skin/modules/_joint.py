@@ -7,13 +7,14 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules._image_columns import ImageColumns
 from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._network import LesionNetwork, check_images, check_metadata
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.fusion import accepts_groups, fusion_inputs, make_fusion
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
 
-class JointFusionNet(nn.Module):
+class JointFusionNet(LesionNetwork):
     r"""Classify the fusion of image and metadata features.
 
     .. math:: \mathrm{logits}_t = C_t(F(f_I, f_M))
@@ -160,19 +161,8 @@ class JointFusionNet(nn.Module):
         return self.images.frozen
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Compute the feature maps, the part of the network that can be frozen and kept.
-
-        Parameters
-        ----------
-        images : sequence of k Tensors of shape (n, 3, h, w)
-            One per image column, pixels in [0, 1].
-
-        Returns
-        -------
-        maps : list of k Tensors of shape (n, d, h', w')
-        """
-        if len(images) != self.images.n_images:
-            raise ValueError(f"Expected {self.images.n_images} image columns; got {len(images)}.")
+        """Map k images (n, 3, h, w), pixels in [0, 1], to k feature maps (n, d, h', w')."""
+        check_images(images, self.images.n_images)
         return self.images.features(images)
 
     def encode(
@@ -194,8 +184,7 @@ class JointFusionNet(nn.Module):
         features : dict of str to Tensor of shape (n, d)
             By branch: ``"image"``, ``"metadata"``, ``"fusion"``, as far as they are used.
         """
-        if self.n_metadata and metadata is None:
-            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
+        check_metadata(metadata, self.n_metadata)
         maps, metadata = self.missing(list(maps), metadata, present)
         found: dict[str, Tensor] = {}
         if maps and (self._individual or self.fusion is None or self.takes == "vector"):
@@ -208,32 +197,11 @@ class JointFusionNet(nn.Module):
         return found
 
     def forward_features(
-        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
-    ) -> dict[str, list[Tensor]]:
-        """Classify feature maps that were computed before.
-
-        Parameters
-        ----------
-        maps : sequence of k Tensors of shape (n, d, h', w')
-            What `features` returned.
-        metadata : Tensor of shape (n, p) or None
-            Metadata features.
-        present : bool Tensor of shape (n, k), default=None
-            Which images there are; all by default.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensors of shape (n, C_t)
-            By branch, then by task.
-        """
-        found = self.encode(maps, metadata, present)
-        return {branch: self.classifiers[branch](found[branch]) for branch in self.branches}
-
-    def forward(
         self,
-        images: Sequence[Tensor],
+        features: Sequence[Tensor],
         metadata: Tensor | None = None,
         present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Map images (n, 3, h, w) in [0, 1] and metadata (n, p) to logits by branch."""
-        return self.forward_features(self.features(images), metadata, present)
+        """Classify k feature maps (n, d, h', w') and metadata (n, p) by branch and task."""
+        found = self.encode(features, metadata, present)
+        return {branch: self.classifiers[branch](found[branch]) for branch in self.branches}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._network import LesionNetwork, check_images, check_metadata
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
@@ -20,7 +21,7 @@ def _conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class LesionNet(nn.Module):
+class LesionNet(LesionNetwork):
     r"""Late fusion of image types, each with its own metadata and a learnable boost.
 
     .. math:: l_u = W_u [\mathrm{flatten}(\mathrm{CNN}_u(x_u)); b_u \,\mathrm{MLP}_u(m_u)] + c_u,
@@ -75,7 +76,7 @@ class LesionNet(nn.Module):
     torch.Size([2, 4])
     """
 
-    frozen = False
+    branches = ("fusion",)
 
     def __init__(
         self,
@@ -124,7 +125,6 @@ class LesionNet(nn.Module):
             nn.Linear(flat + (metadata_units if own else 0), total) for own in columns
         )
         self.classifier = TaskHeads(n_images * total, n_classes, hidden=(classifier_hidden,))
-        self.branches = ("fusion",)
 
     def freeze(self, freeze: str | int | None) -> None:
         """Stop training the first convolution blocks of every image type, for fine-tuning.
@@ -148,8 +148,7 @@ class LesionNet(nn.Module):
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map k images (n, 3, h, w) to k feature maps (n, channels, h/4, w/4)."""
-        if len(images) != self.n_images:
-            raise ValueError(f"Expected {self.n_images} image columns; got {len(images)}.")
+        check_images(images, self.n_images)
         for image in images:
             # A turned image would have as many pixels, but they would meet the wrong weights.
             if tuple(image.shape[-2:]) != self.image_size:
@@ -160,27 +159,14 @@ class LesionNet(nn.Module):
         return [cnn(image) for cnn, image in zip(self.convolutions, images, strict=True)]
 
     def forward_features(
-        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+        self,
+        features: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Classify feature maps.
-
-        Parameters
-        ----------
-        maps : sequence of k Tensors of shape (n, channels, h/4, w/4)
-            What `features` returned.
-        metadata : Tensor of shape (n, p) or None
-            Metadata features.
-        present : bool Tensor of shape (n, k), default=None
-            Which images there are; all by default.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensors of shape (n, C_t)
-            Branch ``"fusion"``, then by task.
-        """
-        if self.n_metadata and metadata is None:
-            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
-        maps, metadata = self.missing(list(maps), metadata, present)
+        """Classify k maps (n, channels, h/4, w/4) and metadata (n, p) by branch and task."""
+        check_metadata(metadata, self.n_metadata)
+        maps, metadata = self.missing(list(features), metadata, present)
         logits = []
         for u, own in enumerate(self.metadata_columns):
             parts = [maps[u].flatten(1)]
@@ -188,12 +174,3 @@ class LesionNet(nn.Module):
                 parts.append(self.boosts[u] * self.perceptrons[u](metadata[:, own]))
             logits.append(self.modality_logits[u](torch.cat(parts, dim=1)))
         return {"fusion": self.classifier(torch.cat(logits, dim=1))}
-
-    def forward(
-        self,
-        images: Sequence[Tensor],
-        metadata: Tensor | None = None,
-        present: Tensor | None = None,
-    ) -> dict[str, list[Tensor]]:
-        """Map images (n, 3, h, w) in [0, 1] and metadata (n, p) to logits by branch."""
-        return self.forward_features(self.features(images), metadata, present)

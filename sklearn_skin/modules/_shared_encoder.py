@@ -3,17 +3,13 @@
 import warnings
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
-
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
-    classify_branches,
+    TwoImageNetwork,
     find_attention,
 )
-from sklearn_skin.modules.heads import fusion_head
 
 __all__ = ["SharedFusionNet"]
 
@@ -21,7 +17,7 @@ __all__ = ["SharedFusionNet"]
 _LOSING = ("ResNet", "DenseNet")
 
 
-class SharedFusionNet(nn.Module):
+class SharedFusionNet(TwoImageNetwork):
     r"""Parameter-efficient multi-modal network (PEMM) for a clinical and a dermoscopic image.
 
     .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
@@ -74,8 +70,6 @@ class SharedFusionNet(nn.Module):
     {'clinical': [5, 2], 'dermoscopy': [5, 2], 'fusion': [5, 2]}
     """
 
-    branches = BRANCHES
-
     def __init__(
         self,
         encoders: Sequence[StagedEncoder],
@@ -88,8 +82,7 @@ class SharedFusionNet(nn.Module):
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.pair = EncoderPair(
+        pair = EncoderPair(
             encoders,
             attention=find_attention(attention, ("shared", "cross", "none")),
             scaled=scaled_attention,
@@ -102,43 +95,13 @@ class SharedFusionNet(nn.Module):
                 "source; Swin and ConvNeXt did not.",
                 stacklevel=2,
             )
-        clinical, dermoscopy = self.pair.out_features
+        clinical, dermoscopy = pair.out_features
         if share_heads and clinical != dermoscopy:
             raise ValueError(
                 "`share_heads` needs vectors of equal length; "
                 f"got {clinical} and {dermoscopy} features."
             )
-        widths = (
-            {"images": clinical} if share_heads else dict(zip(BRANCHES, (clinical, dermoscopy)))
-        )
-        self.heads = nn.ModuleDict(
-            {
-                name: fusion_head(width, n_classes, dropout=dropout)
-                for name, width in {**widths, "fusion": clinical + dermoscopy}.items()
-            }
-        )
-
-    def forward(
-        self,
-        images: Sequence[Tensor],
-        metadata: Tensor | None = None,
-        present: Tensor | None = None,
-    ) -> dict[str, list[Tensor]]:
-        """Return the logits (n, C_t) of each branch and task.
-
-        Parameters
-        ----------
-        images : sequence of 2 Tensors of shape (n, 3, h, w)
-            Clinical and dermoscopic images, pixels in [0, 1].
-        metadata : Tensor, default=None
-            Ignored: the source's network sees images only.
-        present : bool Tensor of shape (n, 2), default=None
-            Which images there are; None means all.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensor
-        """
-        clinical, dermoscopy = self.pair(images, present)
-        fused = torch.cat([clinical, dermoscopy], dim=1)
-        return classify_branches(self.heads, dict(zip(BRANCHES, (clinical, dermoscopy, fused))))
+        widths = dict(zip(BRANCHES, (clinical, dermoscopy, clinical + dermoscopy)))
+        if share_heads:
+            widths = {"images": clinical, "fusion": clinical + dermoscopy}
+        super().__init__(pair, widths, n_classes, dropout)

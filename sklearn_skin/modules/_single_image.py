@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._network import LesionNetwork, check_images
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules.heads import fusion_head
 
 
-class SingleImageNet(nn.Module):
+class SingleImageNet(LesionNetwork):
     """Classify one image with a `fusion_head`.
 
     Parameters
@@ -52,13 +53,18 @@ class SingleImageNet(nn.Module):
         )
         self.head = fusion_head(encoder.out_features, n_classes, dropout=dropout)
 
-    def forward(
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Check that there is one image, and return it."""
+        check_images(images, 1)
+        return list(images)
+
+    def forward_features(
         self,
-        images: Sequence[Tensor],
+        features: Sequence[Tensor],
         metadata: Tensor | None = None,
         present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Map one image (n, 3, h, w) in [0, 1] to logits; metadata are ignored."""
-        vector = self.encoder(images[0])[:, :, None, None]
+        """Classify the one image (n, 3, h, w) in [0, 1]; metadata are ignored."""
+        vector = self.encoder(features[0])[:, :, None, None]
         (filled,), _ = self.missing([vector], None, present)
         return {"image": self.head(filled.flatten(1))}

@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from sklearn_skin.modules._decoder import Decoder
 from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._network import LesionNetwork, check_images, check_metadata
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
@@ -16,7 +17,7 @@ from sklearn_skin.modules.metadata import MetadataEncoder
 _MODES = ("bicubic", "bilinear")
 
 
-class SuperResolutionNet(nn.Module):
+class SuperResolutionNet(LesionNetwork):
     r"""Weigh image features by metadata features, with super-resolution as a second task.
 
     .. math:: z = f_I \odot f_M, \quad f_I = \mathrm{pool}(\mathrm{conv}_{1 \times 1}(V)), \quad
@@ -75,8 +76,8 @@ class SuperResolutionNet(nn.Module):
     (torch.Size([2, 3]), torch.Size([2, 3, 64, 64]), torch.Size([2, 3, 64, 64]))
     """
 
-    # The decoder needs the images themselves, so kept feature maps would not do.
-    frozen = False
+    # Never `frozen`: in training the target is made of the images, so kept maps would not do.
+    branches = ("fusion",)
 
     def __init__(
         self,
@@ -123,36 +124,21 @@ class SuperResolutionNet(nn.Module):
             input_dropout=dropout,
         )
         self.decoder = Decoder(backbone.out_features)
-        self.branches = ("fusion",)
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map the one image (n, 3, h, w), pixels in [0, 1], to its feature map."""
-        if len(images) != 1:
-            raise ValueError(f"This network takes one image column; got {len(images)}.")
+        check_images(images, 1)
         return [self.backbone(images[0])]
 
     def forward_features(
-        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+        self,
+        features: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Classify the feature map, without the decoder.
-
-        Parameters
-        ----------
-        maps : sequence of one Tensor of shape (n, d, h', w')
-            What `features` returned.
-        metadata : Tensor of shape (n, p) or None
-            Metadata features.
-        present : bool Tensor of shape (n, 1), default=None
-            Which images there are; all by default.
-
-        Returns
-        -------
-        logits : dict of str to list of Tensors of shape (n, C_t)
-            Branch ``"fusion"``, then by task.
-        """
-        if self.n_metadata and metadata is None:
-            raise ValueError(f"Expected {self.n_metadata} metadata features; got none.")
-        filled, metadata = self.missing(list(maps), metadata, present)
+        """Classify the one map (n, d, h', w') and metadata (n, p), without the decoder."""
+        check_metadata(metadata, self.n_metadata)
+        filled, metadata = self.missing(list(features), metadata, present)
         fused = self.project(filled[0]).mean(dim=(2, 3))
         if self.encoder is not None:
             fused = fused * self.encoder(metadata)
@@ -163,15 +149,33 @@ class SuperResolutionNet(nn.Module):
         twice = interpolate(image, scale_factor=2.0, mode=self.upsampling, align_corners=False)
         return twice.clamp(0, 1)  # bicubic overshoots at edges
 
+    def reconstruct(self, images: Sequence[Tensor]) -> Tensor:
+        """Draw images at twice their size from their feature map.
+
+        Parameters
+        ----------
+        images : sequence of one Tensor of shape (n, 3, h, w)
+            Pixels in [0, 1].
+
+        Returns
+        -------
+        reconstruction : Tensor of shape (n, 3, 2 h, 2 w)
+            The decoder's output, which may leave [0, 1].
+        """
+        return self._decode(self.features(images)[0], images[0])
+
+    def _decode(self, map_: Tensor, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        drawn: Tensor = self.decoder(map_, (2 * height, 2 * width))
+        return drawn
+
     def forward(
         self,
         images: Sequence[Tensor],
         metadata: Tensor | None = None,
         present: Tensor | None = None,
-        *,
-        with_target: bool | None = None,
     ) -> dict[str, Any]:
-        """Classify and reconstruct.
+        """Classify; in training reconstruct as well.
 
         Parameters
         ----------
@@ -180,25 +184,21 @@ class SuperResolutionNet(nn.Module):
         metadata : Tensor of shape (n, p), default=None
             Metadata features.
         present : bool Tensor of shape (n, 1), default=None
-            Which images there are; all by default.
-        with_target : bool, default=None
-            Whether to reconstruct and give the target as well; by default in training only.
+            Which images there are; None means all.
 
         Returns
         -------
         output : dict
-            ``"fusion"``: list of logits (n, C_t); in training, or if asked,
-            ``"reconstruction"`` and ``"target"``: Tensors of shape (n, 3, 2 h, 2 w).
+            ``"fusion"``: list of logits (n, C_t); in training also ``"reconstruction"`` and
+            ``"target"``, Tensors of shape (n, 3, 2 h, 2 w) for `ReconstructionLoss`.
         """
+        # The decoder sees the map before a stand-in replaces it, and the backbone runs once.
         maps = self.features(images)
         output: dict[str, Any] = dict(self.forward_features(maps, metadata, present))
-        if not (self.training if with_target is None else with_target):
+        if not self.training:
             return output
-        height, width = images[0].shape[-2:]
-        output["reconstruction"] = self.decoder(maps[0], (2 * height, 2 * width))
-        output["target"] = self.enlarge(images[0])
+        drawn, target = self._decode(maps[0], images[0]), self.enlarge(images[0])
         if present is not None:
-            here = present[:, 0, None, None, None]
-            own = output["reconstruction"].detach()
-            output["target"] = torch.where(here, output["target"], own)
-        return output
+            # Where there is no image the target is the drawing itself, whose error is zero.
+            target = torch.where(present[:, 0, None, None, None], target, drawn.detach())
+        return output | {"reconstruction": drawn, "target": target}

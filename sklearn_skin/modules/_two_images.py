@@ -1,6 +1,6 @@
 """What the networks for a clinical and a dermoscopic image of one lesion have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules._attention import ATTENTIONS
 from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules._network import LesionNetwork
 from sklearn_skin.modules._staged_encoder import StagedEncoder
+from sklearn_skin.modules.heads import fusion_head
 
-__all__ = ["BRANCHES", "EncoderPair", "classify_branches", "find_attention"]
+__all__ = ["BRANCHES", "EncoderPair", "TwoImageNetwork", "find_attention"]
 
 BRANCHES = ("clinical", "dermoscopy", "fusion")
 
@@ -21,25 +23,6 @@ def find_attention(name: str, choices: Sequence[str]) -> type[nn.Module] | None:
     if name not in choices:
         raise ValueError(f"`attention` must be one of {list(choices)}; got {name!r}.")
     return ATTENTIONS.get(name)
-
-
-def classify_branches(
-    heads: nn.ModuleDict, vectors: Mapping[str, Tensor]
-) -> dict[str, list[Tensor]]:
-    """Classify the vector (n, d) of each branch by its head.
-
-    A head named ``"images"`` serves both images in one call, so that its BatchNorm trains on
-    the mixture that its running statistics describe.
-    """
-    if "images" not in heads:
-        return {name: heads[name](vectors[name]) for name in BRANCHES}
-    both = heads["images"](torch.cat([vectors[name] for name in BRANCHES[:2]]))
-    pairs = [logits.chunk(2) for logits in both]
-    return {
-        "clinical": [pair[0] for pair in pairs],
-        "dermoscopy": [pair[1] for pair in pairs],
-        "fusion": heads["fusion"](vectors["fusion"]),
-    }
 
 
 class EncoderPair(nn.Module):
@@ -165,3 +148,55 @@ class EncoderPair(nn.Module):
         vectors = self._step(StagedEncoder.pool, maps)
         filled, _ = self.missing([vector[:, :, None, None] for vector in vectors], None, present)
         return filled[0].flatten(1), filled[1].flatten(1)
+
+
+class TwoImageNetwork(LesionNetwork):
+    """An `EncoderPair` and a head per branch; metadata are ignored, as in the sources.
+
+    Attention acts between the encoders' stages, so `features` leaves the images as they are.
+
+    Parameters
+    ----------
+    pair : EncoderPair
+        From two images to two vectors.
+    widths : dict of str to int
+        Length of the vector that each head takes: ``"clinical"``, ``"dermoscopy"`` and, last,
+        ``"fusion"``; or ``"images"`` in place of the first two, for one head that takes both
+        images as one batch, so that its BatchNorm trains on the mixture that it will see.
+    n_classes : sequence of int
+        Number of classes of each task.
+    dropout : float
+        Dropout of the heads, in [0, 1).
+    """
+
+    branches = BRANCHES
+
+    def __init__(
+        self, pair: EncoderPair, widths: dict[str, int], n_classes: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.pair = pair
+        self.heads = nn.ModuleDict(
+            {name: fusion_head(width, n_classes, dropout=dropout) for name, width in widths.items()}
+        )
+
+    def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:
+        """Return the fusion's vector of vectors (n, c) and (n, d); by default both, (n, c + d)."""
+        return torch.cat([clinical, dermoscopy], dim=1)
+
+    def forward_features(
+        self,
+        features: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Classify a clinical and a dermoscopic image (n, 3, h, w) by branch and task."""
+        clinical, dermoscopy = self.pair(features, present)
+        if "images" in self.heads:
+            both = self.heads["images"](torch.cat([clinical, dermoscopy]))
+            pairs = [logits.chunk(2) for logits in both]
+            found = {name: [pair[i] for pair in pairs] for i, name in enumerate(BRANCHES[:2])}
+        else:
+            vectors = zip(BRANCHES[:2], (clinical, dermoscopy))
+            found = {name: self.heads[name](vector) for name, vector in vectors}
+        return found | {"fusion": self.heads["fusion"](self.fuse(clinical, dermoscopy))}

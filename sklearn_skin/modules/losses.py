@@ -111,13 +111,14 @@ class BranchLoss(nn.Module):
         self.task_reduction = task_reduction
 
     def forward(
-        self, outputs: Mapping[str, object], target: Tensor, sample_weight: Tensor | None = None
+        self,
+        outputs: Mapping[str, list[Tensor]],
+        target: Tensor,
+        sample_weight: Tensor | None = None,
     ) -> Tensor:
         """Return the loss of `outputs` (branch -> logits per task) at `target` (n, T)."""
         total = target.new_zeros((), dtype=torch.float32)
         for name, logits in outputs.items():
-            if not isinstance(logits, list):
-                continue
             weight = 1.0 if self.branches is None else self.branches.get(name, 0.0)
             if weight:
                 total = total + weight * self._branch(logits, target, sample_weight)
@@ -139,7 +140,8 @@ class ReconstructionLoss(BranchLoss):
 
     .. math:: L = \alpha L_{class} + \lambda \frac{1}{N} \lVert \hat x - x \rVert^2
 
-    The second term is left out where the outputs have no ``"target"``, as in evaluation.
+    Branches apart, the outputs hold ``"reconstruction"`` and ``"target"``; the second term is
+    left out where they do not, as in evaluation.
 
     Parameters
     ----------
@@ -171,8 +173,9 @@ class ReconstructionLoss(BranchLoss):
         self, outputs: Mapping[str, Any], target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         """Return the loss of `outputs` at `target` (n, T)."""
-        loss = self.alpha * super().forward(outputs, target, sample_weight)
-        if "target" in outputs:
-            error = F.mse_loss(outputs["reconstruction"].float(), outputs["target"].float())
-            loss = loss + self.reconstruction_weight * error
-        return loss
+        branches = dict(outputs)
+        drawn, wanted = branches.pop("reconstruction", None), branches.pop("target", None)
+        loss = self.alpha * super().forward(branches, target, sample_weight)
+        if drawn is None or wanted is None:
+            return loss
+        return loss + self.reconstruction_weight * F.mse_loss(drawn.float(), wanted.float())

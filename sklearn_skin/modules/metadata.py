@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sklearn_skin.modules._network import LesionNetwork, check_metadata
 from sklearn_skin.modules.heads import TaskHeads
 
 
@@ -75,7 +76,7 @@ class MetadataEncoder(nn.Sequential):
         return features
 
 
-class MetadataNet(nn.Module):
+class MetadataNet(LesionNetwork):
     """Metadata encoder and one linear classifier per task.
 
     Parameters
@@ -98,6 +99,8 @@ class MetadataNet(nn.Module):
     torch.Size([2, 3])
     """
 
+    branches = ("metadata",)
+
     def __init__(
         self,
         n_features: int,
@@ -107,11 +110,16 @@ class MetadataNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.n_features = n_features
         self.encoder = MetadataEncoder(n_features, hidden, dropout=dropout)
         self.heads = TaskHeads(self.encoder.out_features, n_classes)
 
-    def forward(
-        self, images: Sequence[Tensor], metadata: Tensor, present: Tensor | None = None
+    def forward_features(
+        self,
+        features: Sequence[Tensor],
+        metadata: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Map metadata (n, p) to the branch "metadata"; images are ignored."""
+        """Classify metadata (n, p); images are ignored."""
+        check_metadata(metadata, self.n_features)
         return {"metadata": self.heads(self.encoder(metadata))}

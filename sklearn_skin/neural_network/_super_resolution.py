@@ -114,12 +114,7 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
         parts = []
         with torch.inference_mode():
             for inputs, _ in make_loader(dataset, settings.batch_size):
-                metadata = inputs["metadata"].to(self.net_.device)
-                present = inputs["present"].to(self.net_.device)
-                outputs = self.module_(
-                    self.net_.prepare_images(inputs), metadata, present, with_target=True
-                )
-                drawn = outputs["reconstruction"].float()
+                drawn = self.module_.reconstruct(self.net_.prepare_images(inputs)).float()
                 parts.append((drawn.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu())
         return np.concatenate([part.numpy() for part in parts])
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sklearn_skin.modules.losses import BranchLoss, weighted_cross_entropy
+from sklearn_skin.modules.losses import BranchLoss, ReconstructionLoss, weighted_cross_entropy
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_no_labels_at_all_give_zero_and_a_gradient():
 def test_branches_and_tasks_add_up(case):
     logits, target, _, _ = case
     targets = torch.stack([target, target.flip(0)], dim=1)
-    outputs = {"a": [logits, logits + 1], "b": [logits * 2, logits], "aux": logits}
+    outputs = {"a": [logits, logits + 1], "b": [logits * 2, logits]}
     one = [
         [weighted_cross_entropy(z, targets[:, t]).item() for t, z in enumerate(tasks)]
         for tasks in (outputs["a"], outputs["b"])
@@ -82,3 +82,13 @@ def test_branches_and_tasks_add_up(case):
     total = BranchLoss({"a": 0.25, "b": 2.0}, task_reduction="sum")(outputs, targets)
     assert total.item() == pytest.approx(0.25 * sum(one[0]) + 2.0 * sum(one[1]))
     assert BranchLoss()(outputs, targets).item() == pytest.approx(np.mean(one[0]) + np.mean(one[1]))
+
+
+def test_a_reconstruction_is_no_branch_and_adds_its_weighted_error(case):
+    logits, target, _, _ = case
+    outputs, targets = {"fusion": [logits]}, target[:, None]
+    images = {"reconstruction": torch.full((2, 3), 0.5), "target": torch.zeros(2, 3)}
+    plain = BranchLoss()(outputs, targets).item()
+    loss = ReconstructionLoss(0.3, 2.0)
+    assert loss(outputs, targets).item() == pytest.approx(0.3 * plain)
+    assert loss(outputs | images, targets).item() == pytest.approx(0.3 * plain + 2.0 * 0.25)

@@ -67,12 +67,15 @@ def test_target_is_the_input_enlarged(upsampling):
     assert not make(upsampling="bilinear").enlarge(edge).requires_grad
 
 
-def test_target_only_in_training_or_when_asked():
+def test_reconstruction_and_target_in_training_only():
     net, (images, metadata) = make(), make_rows()
-    assert "target" in net.train()(images, metadata)
-    assert "target" not in net(images, metadata, with_target=False)
-    assert "target" not in net.eval()(images, metadata)
-    assert "target" in net(images, metadata, with_target=True)
+    assert set(net.train()(images, metadata)) == {"fusion", "reconstruction", "target"}
+    assert set(net.eval()(images, metadata)) == {"fusion"}
+
+
+def test_reconstruct_draws_what_training_compares_with_the_target():
+    net, (images, metadata) = make(), make_rows()
+    torch.testing.assert_close(net.reconstruct(images), net(images, metadata)["reconstruction"])
 
 
 def test_missing_images_add_no_error():
@@ -86,11 +89,11 @@ def test_missing_images_add_no_error():
 def test_rows_do_not_see_their_batch_mates():
     net, (images, metadata) = make(), make_rows()
     net.eval()
-    together = net(images, metadata, with_target=True)
-    alone = net([images[0][1:2]], metadata[1:2], with_target=True)
+    one = [images[0][1:2]]
+    together, alone = net(images, metadata), net(one, metadata[1:2])
     torch.testing.assert_close(alone["fusion"][0][0], together["fusion"][0][1])
     torch.testing.assert_close(
-        alone["reconstruction"][0], together["reconstruction"][1], rtol=1e-4, atol=1e-5
+        net.reconstruct(one)[0], net.reconstruct(images)[1], rtol=1e-4, atol=1e-5
     )
 
 
@@ -116,7 +119,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"`upsampling` must be one of \['bicubic', 'bilinear'\]"):
         make(upsampling="nearest")
     images, metadata = make_rows()
-    with pytest.raises(ValueError, match="takes one image column; got 2"):
+    with pytest.raises(ValueError, match="Expected 1 image column; got 2"):
         make()(images * 2, metadata)
     with pytest.raises(ValueError, match="Expected 5 metadata features; got none"):
         make()(images)
