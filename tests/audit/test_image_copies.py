@@ -31,7 +31,7 @@ COPIES = {
     "smaller": lambda image: image.resize((80, 80)),
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
     "recoloured": lambda image: Image.fromarray(
-        (np.asarray(image) * [1.0, 0.9, 0.8]).astype(np.uint8)
+        (image.pixels * [1.0, 0.9, 0.8]).astype(np.uint8)
     ),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
@@ -51,7 +51,7 @@ def test_identical_images_across_a_split(singles):
 
 @pytest.mark.parametrize("name", sorted(COPIES))
 def test_nearly_identical_images_are_found(singles, name):
-    source = Image.fromarray(np.asarray(singles.data["image"].iloc[3]))
+    source = Image.fromarray(singles.data["image"].iloc[3].pixels)
     X = with_picture(singles.data, 30, COPIES[name](source))
     pairs = check_leakage(X).images
     assert pairs[["row_1", "row_2"]].to_numpy().tolist() == [X.index[[3, 30]].tolist()]
