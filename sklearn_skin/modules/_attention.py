@@ -19,49 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_skin.modules._attend import attend, map_tokens
+
 __all__ = ["ATTENTIONS", "AsymmetricAttention", "BidirectionalAttention", "SharedAttention"]
-
-
-def _tokens(map_: Tensor, width: int) -> Tensor:
-    """Turn a map (n, c, h, w) into one head of tokens (n, 1, h w, width), zeros appended."""
-    tokens = F.pad(map_.flatten(2).transpose(1, 2), (0, width - map_.shape[1]))
-    # Fused kernels also want the last axis to be dense.
-    return tokens.contiguous()[:, None]
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0) -> Tensor:
-    r"""Attend over the positions of a map without storing the N x N weights.
-
-    .. math:: a_{ci} = \sum_j \mathrm{softmax}_j\Big(s \sum_d q_{di} k_{dj}\Big) v_{cj}
-
-    Parameters
-    ----------
-    query, key : Tensor of shape (n, d, h, w)
-        Projected maps.
-    value : Tensor of shape (n, c, h, w)
-        What is averaged.
-    scale : float, default=1.0
-        The factor s of the scores.
-
-    Returns
-    -------
-    attended : Tensor of shape (n, c, h, w)
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_skin.modules._attention import attend
-    >>> same = torch.zeros(1, 1, 1, 2)
-    >>> attend(same, same, torch.tensor([[[[1.0, 3.0]]]]))
-    tensor([[[[2., 2.]]]])
-    """
-    channels = value.shape[1]
-    # Fused kernels want queries, keys and values of one width; otherwise torch falls back to a
-    # path that stores all N x N weights. Zeros appended to queries and keys change no score.
-    width = max(channels, query.shape[1])
-    q, k, v = (_tokens(part, width) for part in (query, key, value))
-    attended = F.scaled_dot_product_attention(q, k, v, scale=scale)
-    return attended[:, 0, :, :channels].transpose(1, 2).unflatten(2, value.shape[-2:])
 
 
 class _QueryKey(nn.Module):
@@ -82,7 +42,9 @@ class _QueryKey(nn.Module):
         if query.shape[-2:] != size:
             query = F.interpolate(query, size, mode="bilinear", align_corners=False)
             key = F.interpolate(key, size, mode="bilinear", align_corners=False)
-        return attend(query, key, value, self.scale)
+        q, k, v = (map_tokens(part) for part in (query, key, value))
+        attended = attend(q, k, v, self.scale)
+        return attended.transpose(1, 2).unflatten(2, size)
 
 
 def _add(map_: Tensor, update: Tensor, present: Tensor | None, partner: int) -> Tensor:

@@ -5,12 +5,12 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_skin.modules import AsymmetricFusionNet, StagedEncoder
+from sklearn_skin.modules._attend import attend
 from sklearn_skin.modules._attention import (
     ATTENTIONS,
     AsymmetricAttention,
     BidirectionalAttention,
     SharedAttention,
-    attend,
 )
 
 
@@ -170,8 +170,9 @@ def test_gradients_reach_every_weight(name):
 
 def test_gradients_are_those_of_the_formula():
     torch.manual_seed(0)
-    maps = [torch.randn(1, c, 2, 3, dtype=torch.float64, requires_grad=True) for c in (2, 2, 5)]
-    assert torch.autograd.gradcheck(attend, maps)
+    sizes = (4, 2), (3, 2), (3, 5)  # queries, keys and values: tokens and their length
+    tokens = [torch.randn(1, *size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    assert torch.autograd.gradcheck(attend, tokens)
 
 
 @pytest.mark.parametrize("name", ["aab", "bab"])
