@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-from sklearn_skin.modules.fusion import FUSIONS, fusion_inputs, make_fusion
+from sklearn_skin.modules.fusion import FUSIONS, make_fusion
 
 IMAGE_DIM, METADATA_DIM = 512, 256
 TARGET = Path(__file__).parent / "user_guide" / "operator_table.rst"
@@ -11,6 +11,7 @@ TAKES = {"vector": "vector", "map": "feature map", "tokens": "feature map, as to
 METADATA = {"encoded": "feature", "raw": "columns"}
 HEADER = [
     "`fusion`",
+    "operator",
     "image",
     "metadata",
     f"width of z for {IMAGE_DIM} and {METADATA_DIM}",
@@ -23,12 +24,12 @@ def describe(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tensor operator's, about its width
         operator = make_fusion(name, IMAGE_DIM, METADATA_DIM)
-    takes, metadata = fusion_inputs(name)
     n_parameters = sum(parameter.numel() for parameter in operator.parameters())
     return [
         f"``{name}``",
-        TAKES[takes],
-        METADATA[metadata],
+        f":class:`{FUSIONS[name].__name__}`",
+        TAKES[operator.takes],
+        METADATA[operator.metadata],
         f"{operator.out_features:,}",
         f"{n_parameters:,}",
     ]

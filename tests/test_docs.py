@@ -79,6 +79,13 @@ def test_generated_tables_have_a_full_row_for_each(script, names):
         assert len(row.split()) > rows[0].count("\n     - ")
 
 
+def test_table_of_operators_counts_their_weights():
+    page = load_script("make_operator_table").make_page()
+    # d p weights and p biases for 512 and 256.
+    row = ["``hadamard``", ":class:`HadamardFusion`", "vector", "feature", "256", "131,328"]
+    assert "\n".join(f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(row)) in page
+
+
 def test_descriptions_of_data_sets_have_their_fields():
     read = load_script("make_dataset_table").read_fields
     for loader in datasets.__all__:

@@ -9,7 +9,8 @@ from sklearn_skin.modules._image_columns import ImageColumns
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._network import LesionNetwork, check_images, check_metadata
 from sklearn_skin.modules.backbones import Backbone
-from sklearn_skin.modules.fusion import accepts_groups, fusion_inputs, make_fusion
+from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.modules.fusion._registry import find_fusion, make_fusion
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
 
@@ -108,15 +109,17 @@ class JointFusionNet(LesionNetwork):
             modality_dropout=modality_dropout,
         )
         self.image_dropout = nn.Dropout(image_dropout)
-        options = {"metadata_groups": metadata_groups} if accepts_groups(fusion) else {}
+        operator = find_fusion(fusion)
+        options = {"metadata_groups": metadata_groups} if operator.uses_groups else {}
         options |= fusion_options or {}
-        self.takes, reads = fusion_inputs(fusion, **options)
+        # Asked of the class: the encoder is made before the operator, which needs its width.
+        self.takes, reads = operator.inputs(**options)
         fuses = bool(self.images.n_images and n_metadata)
         self.encoder: MetadataEncoder | None = None
         if n_metadata and (self._individual or not fuses or reads == "encoded"):
             self.encoder = MetadataEncoder(n_metadata, metadata_hidden, **(metadata_options or {}))
         self.reads_raw = reads == "raw"
-        self.fusion: Any = None
+        self.fusion: FusionOperator | None = None
         if fuses:
             metadata_dim = n_metadata if self.reads_raw else self._encoder().out_features
             self.fusion = make_fusion(fusion, self._image_dim(), metadata_dim, **options)
@@ -152,7 +155,7 @@ class JointFusionNet(LesionNetwork):
         if self.encoder is not None:
             widths["metadata"] = self.encoder.out_features
         if self.fusion is not None:
-            widths["fusion"] = int(self.fusion.out_features)
+            widths["fusion"] = self.fusion.out_features
         return widths
 
     @property

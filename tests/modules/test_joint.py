@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sklearn_skin.modules import JointFusionNet, JointIndividualNet, make_backbone
-from sklearn_skin.modules.fusion import FUSIONS, fusion_inputs
+from sklearn_skin.modules.fusion import FUSIONS
 
 GROUPS = [[0], [1, 2, 3], [4, 5]]
 
@@ -153,7 +153,7 @@ def test_modality_dropout_trains_every_token(kind, fusion):
 def test_raw_operators_read_the_metadata_themselves():
     for fusion in FUSIONS:
         net = make_net(fusion=fusion)
-        assert (net.encoder is None) == (fusion_inputs(fusion)[1] == "raw")
+        assert (net.encoder is None) == (FUSIONS[fusion].metadata == "raw")
         assert make_net(JointIndividualNet, fusion=fusion).encoder is not None
 
 

@@ -1,46 +1,33 @@
 """Fusion operators: one feature vector from an image and its metadata.
 
-Every operator is a module with ``forward(image, metadata) -> z`` of shape (n, ``out_features``).
-Its attribute ``takes`` says what it wants of the image: ``"vector"``, the pooled vector (n, d);
-``"map"`` or ``"tokens"``, the feature map (n, d, h, w) of any size. Its attribute ``metadata``
-says whether it reads the ``"encoded"`` metadata feature or the ``"raw"`` metadata. Widths and
-numbers of weights at d = 512 and p = 256:
-
-==================== ====== ======= ====== ========
-operator             takes  reads   width  weights
-==================== ====== ======= ====== ========
-``concat``           vector encoded 768    0
-``weighted_concat``  vector encoded 768    2
-``hadamard``         vector encoded 256    131328
-``tensor``           vector encoded 131072 0
-``bilinear``         vector encoded 256    33554432
-``gated``            vector encoded 256    262656
-``self_attention``   tokens raw     768    1114112
-``cross_attention``  tokens raw     768    458752
-``metablock``        map    raw     512    265216
-``metanet``          map    raw     512    49728
-``mutual_attention`` tokens raw     512    3421440
-``mmfa``             vector encoded 768    989952
-==================== ====== ======= ====== ========
+Every operator is a `FusionOperator`: a module with ``forward(image, metadata) -> z`` of shape
+(n, ``out_features``), which declares what it takes of the image and of the metadata.
 """
 
 from sklearn_skin._lazy import attach
 
+# Name of `fusion` -> file and class: the one list of the operators. They are named by strings
+# because importing this package must not import torch.
+OPERATORS = {
+    "concat": ("_concat", "ConcatFusion"),
+    "weighted_concat": ("_weighted_concat", "WeightedConcatFusion"),
+    "hadamard": ("_hadamard", "HadamardFusion"),
+    "tensor": ("_tensor", "TensorFusion"),
+    "bilinear": ("_bilinear", "BilinearFusion"),
+    "gated": ("_gated", "GatedFusion"),
+    "self_attention": ("_self_attention", "SelfAttentionFusion"),
+    "cross_attention": ("_cross_attention", "CrossAttentionFusion"),
+    "metablock": ("_metablock", "MetaBlockFusion"),
+    "metanet": ("_metanet", "MetaNetFusion"),
+    "mutual_attention": ("_mutual_attention", "MutualAttentionFusion"),
+    "mmfa": ("_mmfa", "MMFAFusion"),
+}
+
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "_bilinear": ["BilinearFusion"],
-        "_concat": ["ConcatFusion"],
-        "_cross_attention": ["CrossAttentionFusion"],
-        "_gated": ["GatedFusion"],
-        "_hadamard": ["HadamardFusion"],
-        "_metablock": ["MetaBlockFusion"],
-        "_metanet": ["MetaNetFusion"],
-        "_mmfa": ["MMFAFusion"],
-        "_mutual_attention": ["MutualAttentionFusion"],
-        "_registry": ["FUSIONS", "accepts_groups", "fusion_inputs", "make_fusion"],
-        "_self_attention": ["SelfAttentionFusion"],
-        "_tensor": ["TensorFusion"],
-        "_weighted_concat": ["WeightedConcatFusion"],
+        "_operator": ["FusionOperator"],
+        "_registry": ["FUSIONS", "make_fusion"],
+        **{module: [operator] for module, operator in OPERATORS.values()},
     },
 )

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
+
 
 class _Bilinear(torch.autograd.Function):
     """Bilinear map whose backward pass is a matrix product per output.
@@ -44,7 +46,7 @@ class _Bilinear(torch.autograd.Function):
         )
 
 
-class BilinearFusion(nn.Module):
+class BilinearFusion(FusionOperator):
     r"""Learn how each image feature interacts with each metadata feature.
 
     .. math:: z_i = x^\top W_i y, \quad i = 1 \dots o
@@ -79,9 +81,6 @@ class BilinearFusion(nn.Module):
     >>> BilinearFusion(32, 16)(torch.ones(2, 32), torch.ones(2, 16)).shape
     torch.Size([2, 16])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(
         self, image_dim: int, metadata_dim: int, *, out_features: int | None = None

@@ -1,10 +1,12 @@
 """Concatenation of the image's and the metadata's feature vector."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
 
-class ConcatFusion(nn.Module):
+class ConcatFusion(FusionOperator):
     r"""Put both feature vectors side by side.
 
     .. math:: z = [x; y]
@@ -32,9 +34,6 @@ class ConcatFusion(nn.Module):
     >>> ConcatFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 768])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules.fusion._tokens import MetadataTokens, attend, check_tokens, map_tokens
+from sklearn_skin.modules._attend import attend, map_tokens
+from sklearn_skin.modules.fusion._tokens import MetadataTokens, TokenFusion
 
 
-class CrossAttentionFusion(nn.Module):
+class CrossAttentionFusion(TokenFusion):
     r"""Let the image's tokens attend over the metadata's tokens, then pool and concatenate.
 
     .. math:: A = \mathrm{softmax}\left(\frac{X W_Q (Y W_K)^\top}{\sqrt a}\right) Y W_V, \quad
@@ -53,9 +54,6 @@ class CrossAttentionFusion(nn.Module):
     torch.Size([2, 40])
     """
 
-    takes = "tokens"
-    metadata = "raw"
-
     def __init__(
         self,
         image_dim: int,
@@ -65,14 +63,10 @@ class CrossAttentionFusion(nn.Module):
         token_dim: int = 256,
         metadata_groups: list[list[int]] | None = None,
     ) -> None:
-        super().__init__()
-        check_tokens(tokens, "cross-attention", "ignores the image")
-        self.spatial = tokens == "spatial"
+        super().__init__(tokens, "cross-attention", "ignores the image")
         width = token_dim if self.spatial else metadata_dim
         if self.spatial:
             self.tokenise = MetadataTokens(metadata_dim, token_dim, metadata_groups)
-        else:
-            self.takes, self.metadata = "vector", "encoded"
         self.query = nn.Linear(image_dim, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, image_dim if self.spatial else width, bias=False)

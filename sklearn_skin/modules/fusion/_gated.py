@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
-class GatedFusion(nn.Module):
+
+class GatedFusion(FusionOperator):
     r"""Mix both feature vectors by a gate that reads them both.
 
     .. math:: g = \sigma(W_x x' + W_y y), \quad z = g \odot x' + (1 - g) \odot y,
@@ -35,9 +37,6 @@ class GatedFusion(nn.Module):
     >>> GatedFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 256])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()

@@ -2,8 +2,10 @@
 
 from torch import Tensor, nn
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
-class HadamardFusion(nn.Module):
+
+class HadamardFusion(FusionOperator):
     r"""Multiply both feature vectors element by element.
 
     .. math:: z = x' \odot y, \quad x' = W x + b
@@ -31,9 +33,6 @@ class HadamardFusion(nn.Module):
     >>> HadamardFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 256])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()

@@ -1,11 +1,15 @@
 """MetaBlock: metadata scale and shift the image's features inside a gate."""
 
+from typing import Any
+
 from torch import Tensor, nn
+
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
 _POOLED_WIDTH = 32
 
 
-class MetaBlockFusion(nn.Module):
+class MetaBlockFusion(FusionOperator):
     r"""Gate an image's features by metadata.
 
     .. math:: z = \sigma(\tanh(V \cdot T_1) + T_2), \quad T_i = \mathrm{BN}(W_i m + b_i)
@@ -59,12 +63,16 @@ class MetaBlockFusion(nn.Module):
                 f"layout='pooled' needs an image width that is a multiple of {_POOLED_WIDTH}; "
                 f"got {image_dim}."
             )
-        width = image_dim
-        if layout == "pooled":
-            self.takes, width = "vector", image_dim // _POOLED_WIDTH
+        self.takes, self.metadata = self.inputs(layout=layout)
+        width = image_dim // _POOLED_WIDTH if layout == "pooled" else image_dim
         self.scale = nn.Sequential(nn.Linear(metadata_dim, width), nn.BatchNorm1d(width))
         self.shift = nn.Sequential(nn.Linear(metadata_dim, width), nn.BatchNorm1d(width))
         self.out_features = image_dim
+
+    @classmethod
+    def inputs(cls, **options: Any) -> tuple[str, str]:
+        """Tell what an operator with these options takes: vectors with ``layout="pooled"``."""
+        return ("vector" if options.get("layout") == "pooled" else cls.takes), cls.metadata
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
         """Fuse `image` (n, d, h, w) or (n, d) with `metadata` (n, p) into (n, d)."""

@@ -1,10 +1,14 @@
 """MetaNet: metadata weigh the channels of the image's feature map."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
-class MetaNetFusion(nn.Module):
+
+class MetaNetFusion(FusionOperator):
     r"""Multiply each channel of an image's feature map by a weight from the metadata.
 
     .. math:: z = \mathrm{pool}(V \odot \sigma(W_2 \,\mathrm{ReLU}(W_1 m + b_1) + b_2))
@@ -15,8 +19,8 @@ class MetaNetFusion(nn.Module):
         Channels d of the feature map.
     metadata_dim : int
         Number of metadata features p.
-    hidden : int, default=64
-        Width between the two layers.
+    hidden : sequence of int, default=(64,)
+        Widths between the layers.
 
     Attributes
     ----------
@@ -39,11 +43,13 @@ class MetaNetFusion(nn.Module):
     takes = "map"
     metadata = "raw"
 
-    def __init__(self, image_dim: int, metadata_dim: int, *, hidden: int = 64) -> None:
+    def __init__(self, image_dim: int, metadata_dim: int, *, hidden: Sequence[int] = (64,)) -> None:
         super().__init__()
-        self.weigh = nn.Sequential(
-            nn.Linear(metadata_dim, hidden), nn.ReLU(), nn.Linear(hidden, image_dim)
-        )
+        layers: list[nn.Module] = []
+        for width in hidden:
+            layers += [nn.Linear(metadata_dim, width), nn.ReLU()]
+            metadata_dim = width
+        self.weigh = nn.Sequential(*layers, nn.Linear(metadata_dim, image_dim))
         self.out_features = image_dim
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:

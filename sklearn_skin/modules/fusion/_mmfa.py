@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
-class MMFAFusion(nn.Module):
+
+class MMFAFusion(FusionOperator):
     r"""Attend over the joined query, key and value features of both modalities.
 
     .. math:: q_u, k_u, v_u = \mathrm{thirds}(\mathrm{BN}(W_u f_u + b_u)),\; u \in \{I, M\};
@@ -59,9 +61,6 @@ class MMFAFusion(nn.Module):
     >>> fusion(torch.ones(2, 64), torch.ones(2, 32)).shape
     torch.Size([2, 96])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(
         self,

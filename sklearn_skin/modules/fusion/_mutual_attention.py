@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules.fusion._tokens import MetadataTokens, check_tokens, map_tokens
+from sklearn_skin.modules._attend import map_tokens
+from sklearn_skin.modules.fusion._tokens import MetadataTokens, TokenFusion
 
 
 class _AttentionLayer(nn.Module):
@@ -26,7 +27,7 @@ class _AttentionLayer(nn.Module):
         return normed
 
 
-class MutualAttentionFusion(nn.Module):
+class MutualAttentionFusion(TokenFusion):
     r"""Self-attention in each modality, then guided attention each way, pooled and joined.
 
     .. math:: X' = S_x(X, X),\; Y' = S_y(Y, Y),\quad
@@ -80,9 +81,6 @@ class MutualAttentionFusion(nn.Module):
     torch.Size([2, 32])
     """
 
-    takes = "tokens"
-    metadata = "raw"
-
     def __init__(
         self,
         image_dim: int,
@@ -94,17 +92,14 @@ class MutualAttentionFusion(nn.Module):
         dropout: float = 0.1,
         metadata_groups: list[list[int]] | None = None,
     ) -> None:
-        super().__init__()
-        check_tokens(tokens, "mutual attention", "weighs nothing")
+        super().__init__(tokens, "mutual attention", "weighs nothing")
         if dim % n_heads:
             raise ValueError(f"`dim` must be a multiple of `n_heads`; got {dim} and {n_heads}.")
-        self.spatial = tokens == "spatial"
         self.project = nn.Linear(image_dim, dim)
         self.tokenise: nn.Module
         if self.spatial:
             self.tokenise = MetadataTokens(metadata_dim, dim, metadata_groups)
         else:
-            self.takes, self.metadata = "vector", "encoded"
             self.tokenise = nn.Linear(metadata_dim, dim)
         self.image_self = _AttentionLayer(dim, n_heads, dropout)
         self.metadata_self = _AttentionLayer(dim, n_heads, dropout)

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules.fusion._tokens import MetadataTokens, attend, check_tokens, map_tokens
+from sklearn_skin.modules._attend import attend, map_tokens
+from sklearn_skin.modules.fusion._tokens import MetadataTokens, TokenFusion
 
 
 class _SelfAttention(nn.Module):
@@ -19,7 +20,7 @@ class _SelfAttention(nn.Module):
         return attend(self.query(tokens), self.key(tokens), self.value(tokens))
 
 
-class SelfAttentionFusion(nn.Module):
+class SelfAttentionFusion(TokenFusion):
     r"""Let each modality attend over its own tokens, then pool and concatenate.
 
     .. math:: A(X) = \mathrm{softmax}\left(\frac{X W_Q (X W_K)^\top}{\sqrt d}\right) X W_V, \quad
@@ -66,9 +67,6 @@ class SelfAttentionFusion(nn.Module):
     torch.Size([2, 40])
     """
 
-    takes = "tokens"
-    metadata = "raw"
-
     def __init__(
         self,
         image_dim: int,
@@ -78,14 +76,10 @@ class SelfAttentionFusion(nn.Module):
         token_dim: int = 256,
         metadata_groups: list[list[int]] | None = None,
     ) -> None:
-        super().__init__()
-        check_tokens(tokens, "self-attention", "becomes a linear map of each modality")
-        self.spatial = tokens == "spatial"
+        super().__init__(tokens, "self-attention", "becomes a linear map of each modality")
         width = token_dim if self.spatial else metadata_dim
         if self.spatial:
             self.tokenise = MetadataTokens(metadata_dim, token_dim, metadata_groups)
-        else:
-            self.takes, self.metadata = "vector", "encoded"
         self.image_attention = _SelfAttention(image_dim)
         self.metadata_attention = _SelfAttention(width)
         self.out_features = image_dim + width

@@ -2,12 +2,14 @@
 
 import warnings
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
 _WIDE = 2**16
 
 
-class TensorFusion(nn.Module):
+class TensorFusion(FusionOperator):
     r"""Take the outer product of both feature vectors.
 
     .. math:: Z = x \otimes y
@@ -42,9 +44,6 @@ class TensorFusion(nn.Module):
     >>> TensorFusion(32, 16)(torch.ones(2, 32), torch.ones(2, 16)).shape
     torch.Size([2, 512])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()

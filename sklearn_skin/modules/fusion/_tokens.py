@@ -2,44 +2,21 @@
 
 import math
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
 
-def map_tokens(maps: Tensor) -> Tensor:
-    """Turn a feature map (n, d, h, w) into one token per position, (n, h w, d)."""
-    return maps.flatten(2).transpose(1, 2)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    r"""Apply one head of attention to tokens, :math:`\mathrm{softmax}(Q K^\top / \sqrt d) V`.
+class TokenFusion(FusionOperator):
+    """A fusion operator that attends over tokens, or takes one token per modality.
 
     Parameters
     ----------
-    query : Tensor of shape (n, t, d)
-        What asks.
-    key : Tensor of shape (n, u, d)
-        What is asked.
-    value : Tensor of shape (n, u, e)
-        What is answered.
-
-    Returns
-    -------
-    attended : Tensor of shape (n, t, e)
-    """
-    # ONNX knows this attention only with an axis of heads.
-    return scaled_dot_product_attention(query[:, None], key[:, None], value[:, None])[:, 0]
-
-
-def check_tokens(tokens: str, operator: str, consequence: str) -> None:
-    """Check the option `tokens`, and warn about its literal reading.
-
-    Parameters
-    ----------
-    tokens : str
-        Must be ``"spatial"`` or ``"vector"``.
+    tokens : "spatial" or "vector"
+        Several tokens per modality, or one: then a warning says what becomes of the operator.
     operator : str
         The operator's name, for the warning.
     consequence : str
@@ -50,16 +27,32 @@ def check_tokens(tokens: str, operator: str, consequence: str) -> None:
     ValueError
         If `tokens` is neither.
     """
-    if tokens not in ("spatial", "vector"):
-        raise ValueError(f"`tokens` must be one of ['spatial', 'vector']; got {tokens!r}.")
-    if tokens == "vector":
-        warnings.warn(
-            f"With tokens='vector' each modality is one token, and the softmax over one key is "
-            f"always 1, so that {operator} {consequence}. tokens='spatial' attends over the "
-            "positions of the feature map and the groups of metadata features.",
-            UserWarning,
-            stacklevel=3,
-        )
+
+    takes = "tokens"
+    metadata = "raw"
+    uses_groups = True
+
+    def __init__(self, tokens: str, operator: str, consequence: str) -> None:
+        super().__init__()
+        if tokens not in ("spatial", "vector"):
+            raise ValueError(f"`tokens` must be one of ['spatial', 'vector']; got {tokens!r}.")
+        self.spatial = tokens == "spatial"
+        self.takes, self.metadata = self.inputs(tokens=tokens)
+        if not self.spatial:
+            warnings.warn(
+                "With tokens='vector' each modality is one token, and the softmax over one key "
+                f"is always 1, so that {operator} {consequence}. tokens='spatial' attends over "
+                "the positions of the feature map and the groups of metadata features.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    @classmethod
+    def inputs(cls, **options: Any) -> tuple[str, str]:
+        """Tell what an operator with these options takes: vectors with ``tokens="vector"``."""
+        if options.get("tokens") == "vector":
+            return "vector", "encoded"
+        return super().inputs()
 
 
 class MetadataTokens(nn.Module):

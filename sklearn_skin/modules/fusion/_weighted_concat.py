@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules.fusion._operator import FusionOperator
 
-class WeightedConcatFusion(nn.Module):
+
+class WeightedConcatFusion(FusionOperator):
     r"""Put both feature vectors side by side, each times a learnable scalar.
 
     .. math:: z = [w_1 x; w_2 y]
@@ -34,9 +36,6 @@ class WeightedConcatFusion(nn.Module):
     >>> WeightedConcatFusion(512, 256)(torch.ones(2, 512), torch.ones(2, 256)).shape
     torch.Size([2, 768])
     """
-
-    takes = "vector"
-    metadata = "encoded"
 
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()
