@@ -20,6 +20,11 @@ from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import ImageArray
 
 
+@pytest.fixture(scope="module")
+def singles():
+    return make_lesions(40, image_size=128, random_state=1)
+
+
 def jpeg(image, quality=80):
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)

@@ -7,8 +7,19 @@ import pandas as pd
 import pytest
 from audited import check_data, check_leakage
 
+from sklearn_skin.datasets import make_lesions
 from sklearn_skin.exceptions import DataLeakageWarning
 from sklearn_skin.image import ImageArray
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    return make_lesions(60, images_per_lesion=2, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def singles():
+    return make_lesions(40, image_size=128, random_state=1)
 
 
 def test_on_leak(singles):

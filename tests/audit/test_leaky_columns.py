@@ -9,6 +9,16 @@ from sklearn_skin.audit._columns import leaky_names
 from sklearn_skin.datasets import make_lesions
 
 
+@pytest.fixture(scope="module")
+def lesions():
+    return make_lesions(60, images_per_lesion=2, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def singles():
+    return make_lesions(40, image_size=128, random_state=1)
+
+
 def test_leaky_names():
     leaky = [
         "dx_type",

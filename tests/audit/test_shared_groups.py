@@ -14,6 +14,16 @@ from sklearn_skin.image import ImageArray, load_pixels
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 
+@pytest.fixture(scope="module")
+def lesions():
+    return make_lesions(60, images_per_lesion=2, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def singles():
+    return make_lesions(40, image_size=128, random_state=1)
+
+
 def test_shared_groups_are_named(lesions):
     report = check_leakage(lesions.data, lesions.target, lesions.groups, splits=KFold(3))
     by_hand = set()
