@@ -263,12 +263,8 @@ class ImageArray(CellComparison):
         return len(self._origins)
 
     def __iter__(self) -> Iterator[ImageCell | None]:
-        # Rows that hold one picture share one cell, so that its pixels are hashed once.
-        cells: dict[int, ImageCell | None] = {id(None): None}
         for origin in self._origins:
-            if id(origin) not in cells:
-                cells[id(origin)] = ImageCell._of(origin, self._steps)
-            yield cells[id(origin)]
+            yield None if origin is None else ImageCell._of(origin, self._steps)
 
     def __getitem__(self, item: Any) -> Any:
         item = _unpack_indexer(item)

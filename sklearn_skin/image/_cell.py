@@ -67,21 +67,19 @@ class ImageCell:
     (4, 6, 3)
     """
 
-    __slots__ = ("_known_key", "_origin", "_steps")
+    __slots__ = ("_origin", "_steps")
     _origin: Origin
     _steps: tuple[ImageStep, ...]
-    _known_key: str | None
 
     def __init__(self, origin: Any, steps: Iterable[ImageStep] = ()) -> None:
         self._origin = as_origin(origin)
         self._steps = tuple(ImageStep(*step) for step in steps)
-        self._known_key = None
 
     @classmethod
     def _of(cls, origin: Origin, steps: tuple[ImageStep, ...]) -> Self:
         """Make a cell of what a column holds, without checking it again."""
         self = cls.__new__(cls)
-        self._origin, self._steps, self._known_key = origin, steps, None
+        self._origin, self._steps = origin, steps
         return self
 
     @property
@@ -116,28 +114,19 @@ class ImageCell:
         pixels.flags.writeable = False
         return pixels
 
-    @property
-    def _key(self) -> str:
-        """Text by which cells with the same corrections compare, group and sort."""
-        if self._known_key is None:
-            self._known_key = origin_key(self._origin)
-        return self._known_key
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ImageCell):
             return NotImplemented
-        return self._steps == other._steps and self._key == other._key
+        return self._steps == other._steps and (
+            origin_key(self._origin) == origin_key(other._origin)
+        )
 
     def __hash__(self) -> int:
-        return hash((self._key, self._steps))
+        return hash((origin_key(self._origin), self._steps))
 
     def __float__(self) -> float:
         # Also why pandas takes a cell for a scalar: its test is whether float() is defined.
         raise ValueError(f"{NO_NUMBERS} Got {self!r}.")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Without the key: a cell that has been compared pickles and hashes as before.
-        return ImageCell, (self._origin, self._steps)
 
     def __str__(self) -> str:
         if isinstance(self._origin, str):

@@ -8,7 +8,7 @@ from pandas.api.extensions import ExtensionArray
 from pandas.api.types import is_list_like
 
 from sklearn_skin.image._cell import ImageCell
-from sklearn_skin.image._origins import is_missing, is_picture
+from sklearn_skin.image._origins import as_origin, is_missing, is_picture, object_array, origin_keys
 from sklearn_skin.image._steps import ImageStep
 
 
@@ -19,22 +19,25 @@ class CellComparison(ExtensionArray):
     grouping and sorting only.
     """
 
+    _origins: np.ndarray
     _steps: tuple[ImageStep, ...]
 
     def _keys(self) -> np.ndarray:
-        return np.array([None if cell is None else cell._key for cell in self], dtype=object)
+        return origin_keys(self._origins)
 
     def _keys_of(self, values: Any) -> np.ndarray:
         """Return the keys that any objects would have here: None if missing, NaN if no image."""
-        return np.array([self._key_of(value) for value in values], dtype=object)
+        if isinstance(values, CellComparison) and values._steps == self._steps:
+            return values._keys()
+        return origin_keys(object_array(self._origin_of(value) for value in values))
 
-    def _key_of(self, value: Any) -> Any:
+    def _origin_of(self, value: Any) -> Any:
         if is_missing(value):
             return None
         if isinstance(value, ImageCell):
-            return value._key if value.steps == self._steps else np.nan
+            return value.origin if value.steps == self._steps else np.nan
         try:
-            return ImageCell(value)._key
+            return as_origin(value)
         except (TypeError, ValueError):
             return np.nan
 
@@ -58,10 +61,15 @@ class CellComparison(ExtensionArray):
     def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
         return self._keys(), None
 
-    @classmethod
-    def _from_factorized(cls, values: Any, original: Self) -> Self:
-        first = {key: row for row, key in reversed(list(enumerate(original._keys())))}
-        return original.take([first[key] for key in values])
+    def factorize(self, use_na_sentinel: bool = True) -> tuple[np.ndarray, Self]:
+        # Codes are numbers in order of appearance, so the first rows are the distinct images;
+        # making them of the keys, as pandas does, would hash every picture again.
+        codes, _ = pd.factorize(self._keys(), use_na_sentinel=use_na_sentinel)
+        seen, first = np.unique(codes, return_index=True)
+        return codes, self[first[seen >= 0]]
+
+    def duplicated(self, keep: Any = "first") -> np.ndarray:
+        return pd.Series(self._keys(), dtype=object).duplicated(keep=keep).to_numpy()
 
     def unique(self) -> Self:
         return self.factorize(use_na_sentinel=False)[1]

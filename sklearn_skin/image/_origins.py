@@ -63,7 +63,8 @@ def _as_pixels(value: np.ndarray) -> np.ndarray:
         raise TypeError(
             f"A picture in memory must be uint8 in 0..255; got {value.dtype}. Scale it first."
         )
-    value = value.view(np.ndarray)
+    if type(value) is not np.ndarray:
+        value = value.view(np.ndarray)
     if value.ndim == 2:
         value = np.stack([value] * 3, axis=-1)
     elif value.ndim == 3 and value.shape[2] == 1:
@@ -94,3 +95,14 @@ def origin_key(origin: Origin) -> str:
     digest = blake2b(np.ascontiguousarray(origin), digest_size=20).hexdigest()
     # U+10FFFF sorts after every character that a path holds.
     return f"\U0010ffff{origin.shape}{digest}"
+
+
+def origin_keys(origins: np.ndarray) -> np.ndarray:
+    """Return `origin_key` of every row; a picture that several rows hold is hashed once."""
+    keys, known = origins.copy(), {}
+    for row, origin in enumerate(origins):
+        if isinstance(origin, np.ndarray):
+            if id(origin) not in known:
+                known[id(origin)] = origin_key(origin)
+            keys[row] = known[id(origin)]
+    return keys

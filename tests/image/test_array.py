@@ -10,7 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from sklearn_skin.exceptions import ImageDecodeError
-from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, ImageStep, as_images
+from sklearn_skin.image import (
+    ImageArray,
+    ImageCell,
+    ImageDtype,
+    ImageStep,
+    _origins,
+    as_images,
+)
 
 
 def pictures(n, height=4, width=6):
@@ -184,8 +191,8 @@ def test_images_are_no_numbers(paths):
 
 def test_a_picture_that_is_repeated_is_hashed_once(monkeypatch):
     hashed = []
-    monkeypatch.setattr("sklearn_skin.image._cell.origin_key", lambda o: hashed.append(o) or str(o))
-    images = ImageArray(pictures(3))[[0, 1, 2] * 10]
+    monkeypatch.setattr(_origins, "origin_key", lambda o: hashed.append(o) or str(o))
+    images = ImageArray([*pictures(3)] * 5)[[*range(15)] * 2]
     assert images.duplicated().sum() == 27 and len(hashed) == 3
     assert len(images.unique()) == 3 and len(hashed) == 6
 
