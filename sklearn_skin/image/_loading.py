@@ -15,6 +15,7 @@ from sklearn_skin.image._steps import ImageStep, apply_steps
 
 # Part of every key: raise it when decoding, a correction or resizing changes its result.
 _VERSION = 1
+# What a batch has decoded is written to the cache at once, and is all that a killed process loses.
 _ROWS_PER_BATCH = 256
 
 
@@ -84,6 +85,7 @@ def load_pixels(
     pixels = np.zeros((len(images), *shape, 3), dtype=np.uint8)
     present = np.zeros(len(images), dtype=bool)
     failures: list[tuple[int, Exception]] = []
+    # Threads suffice: Pillow and OpenCV release the interpreter's lock while they decode.
     with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
         for start in range(0, len(firsts), _ROWS_PER_BATCH):
             batch = slice(start, start + _ROWS_PER_BATCH)
@@ -141,6 +143,7 @@ class _Reader:
 
     def _key(self, cell: Any, source: Any) -> bytes | None:
         """Return the cache key of a cell; None if it is not worth keeping."""
+        # Resizing a picture that is in memory already costs less than hashing and keeping it.
         if isinstance(source, Exception) or (isinstance(cell, np.ndarray) and not self.steps):
             return None
         origin: Any = hash_bytes(source)
@@ -179,6 +182,7 @@ def _source(cell: Any) -> Any:
 
 def _rows_by_cell(images: ImageArray) -> list[list[int]]:
     """Return, for every distinct path or picture, the rows that hold it."""
+    # Pictures by identity: comparing their pixels would cost more than resizing one twice.
     rows: dict[Any, list[int]] = {}
     for row, cell in enumerate(images.cells):
         if cell is not None:

@@ -64,7 +64,7 @@ def test_shades_of_gray_follows_its_formula():
     skin, power = make_skin(), 6
     light = np.mean(skin.astype(float) ** power, axis=(0, 1)) ** (1 / power)
     expected = skin * np.prod(light) ** (1 / 3) / light
-    assert_array_equal(shades_of_gray(skin, power), np.rint(expected).clip(0, 255))
+    assert_allclose(shades_of_gray(skin, power), expected.clip(0, 255), atol=0.51)  # rounded
 
 
 @pytest.mark.parametrize("power", [1, 3, 6, 12])

@@ -199,7 +199,7 @@ def test_huge_images_are_refused_from_the_header(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("shape", [(450, 600), (1000, 1500), (2400, 2400), (301, 500)])
+@pytest.mark.parametrize("shape", [(450, 600), (1000, 1500), (1800, 1800), (301, 500)])
 @pytest.mark.parametrize("size", [224, (100, 180)])
 def test_reduced_decoding_equals_full_decoding(shape, size):
     data = jpeg(*shape)
