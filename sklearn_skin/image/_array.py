@@ -47,7 +47,8 @@ class ImageArray(CellComparison):
     copies : ndarray of shape (n,), dtype int32
         The marks of repeated rows.
     cells : ndarray of shape (n,), dtype object
-        Path (str), picture (uint8 array of shape (h, w, 3)) or None.
+        What each cell holds, without the corrections: a path (str), a picture (uint8 array
+        of shape (h, w, 3)) or None.
 
     Raises
     ------
