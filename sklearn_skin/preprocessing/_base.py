@@ -51,6 +51,7 @@ class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         X : same type as X
             Image columns carry a chain longer by one step; no pixels are read.
         """
+        # The tags say that no fit is needed, so the parameters may be unchecked until now.
         self._validate_params()
         _check_images(X)
         step = ImageStep(self._step, self._step_params())
@@ -74,12 +75,13 @@ class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         return dict(self._search_ranges)
 
     def _step_params(self):
-        """Return the parameters as plain, hashable values."""
+        """Return the parameters as plain, hashable values, for the keys of the pixel cache."""
         params = self.get_params(deep=False)
         return tuple((name, _plain(value)) for name, value in sorted(params.items()))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        # scikit-learn's own checks would send tables of numbers.
         tags.input_tags.two_d_array = False
         tags.input_tags.allow_nan = True
         tags.requires_fit = False
@@ -87,6 +89,7 @@ class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
 
 def _plain(value):
+    # A searched np.float64(6.0) and 6.0 are one correction, and must have one key.
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(_plain(item) for item in value)
     return value.item() if isinstance(value, np.generic) else value

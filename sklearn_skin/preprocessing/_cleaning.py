@@ -9,10 +9,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_skin.image import ImageDtype, as_images
+from sklearn_skin.preprocessing._columns import MISSING, as_numbers
 from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
 
 _SHOWN_VALUES = 5  # per column, in warnings
-_MISSING = "missing"
 
 
 class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -65,14 +65,15 @@ class NumberCleaner(MetadataCleaner):
     def fit(self, X, y=None):
         """Remember which columns hold a value."""
         validate_data(self, X, skip_check_array=True)
-        self.empty_ = [name for name in X.columns if _as_floats(X[name]).isna().all()]
+        self.empty_ = [name for name in X.columns if np.isnan(as_numbers(X[name])).all()]
         return self
 
     def transform(self, X):
         """Return X as float64."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        columns = {escape(name): _as_floats(X[name]) for name in X.columns}
+        columns = {escape(name): as_numbers(X[name]) for name in X.columns}
+        # The scaler saw nothing of them: values that come later would pass at their raw scale.
         for name in self.empty_:
             columns[escape(name)] = np.nan
         return pd.DataFrame(columns, index=X.index, dtype=np.float64)
@@ -96,7 +97,9 @@ class CategoryCleaner(MetadataCleaner):
             if _case_matters(X[name].dtype):
                 self.keeps_case_.add(name)
             counts = texts.value_counts().sort_index(ascending=False)
+            # Ties go by the text, so that the order of rows does not matter.
             counts = counts.sort_values(ascending=False, kind="stable")
+            # Of two spellings with one key the later entry stays: the more frequent.
             self.spellings_[name] = {self._key(name, text): text for text in counts.index[::-1]}
             _warn_of_identifier(name, texts)
         return self
@@ -109,6 +112,7 @@ class CategoryCleaner(MetadataCleaner):
         for name in X.columns:
             texts, spellings = _as_texts(X[name]), self.spellings_[name]
             known = texts.map(lambda text, n=name, s=spellings: s.get(self._key(n, text), text))
+            # OneHotEncoder takes None for a category, and NaN for a gap.
             columns[escape(name)] = known.astype(object).where(known.notna(), np.nan)
             new = [text for text in known.dropna().unique() if text not in spellings.values()]
             if new:
@@ -130,6 +134,7 @@ class NumberImputer(SimpleImputer):
         """Return the columns' names, then those of the indicators."""
         names = super().get_feature_names_out(input_features)
         if self.add_indicator:
+            # Indicators come last, one for each of these columns.
             columns = _check_feature_names_in(self, input_features)[self.indicator_.features_]
             names[len(names) - len(columns) :] = [indicator_name(name) for name in columns]
         return names
@@ -152,34 +157,8 @@ class EmptyCategoryFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         """Return X with those columns constant."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        constant = pd.Series(_MISSING, index=X.index, dtype=object)
+        constant = pd.Series(MISSING, index=X.index, dtype=object)
         return X.assign(**dict.fromkeys(self.empty_, constant))
-
-
-def _as_floats(column):
-    if pd.api.types.is_numeric_dtype(column.dtype) and not column.dtype.kind == "c":
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        values = _parse(column)
-    if np.isinf(values).any():
-        row = column.index[np.isinf(values)][0]
-        raise ValueError(f"column {column.name!r} contains infinity: row {row!r}.")
-    return pd.Series(values, index=column.index, name=column.name)
-
-
-def _parse(column):
-    """Read texts as numbers, or name the row that is none."""
-    texts = column.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
-    texts = texts.where(texts.notna() & (texts != ""), np.nan)
-    values = pd.to_numeric(texts, errors="coerce")
-    wrong = values.isna() & texts.notna()
-    if wrong.any():
-        row = column.index[wrong][0]
-        raise ValueError(
-            f"column {column.name!r} must hold numbers, as it did in fit; "
-            f"got {texts[wrong].iloc[0]!r} in row {row!r}."
-        )
-    return values.to_numpy(dtype=np.float64)
 
 
 def _as_texts(column):
@@ -190,6 +169,7 @@ def _as_texts(column):
 def _as_text(value):
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
+    # pandas makes 3.0 of 3 where a column has gaps.
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return " ".join(str(value).split()) or None

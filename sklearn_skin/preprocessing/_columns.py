@@ -1,7 +1,12 @@
-"""Columns of numbers and categories, as the neural imputer reads them."""
+"""Columns of numbers and categories, as cleaning and the neural imputer read them."""
 
 import numpy as np
 import pandas as pd
+
+from sklearn_skin.utils import list_names
+
+#: The category of cells that are filled with no value.
+MISSING = "missing"
 
 
 def is_number(dtype):
@@ -15,13 +20,20 @@ def holds_text(X):
 
 
 def as_numbers(column):
-    """Return a column as float64, or name the row that is no number."""
+    """Return a column as float64, or name the row that is no finite number.
+
+    Texts are read as numbers, blank ones as gaps.
+    """
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        column = column.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
+        column = column.where(column != "", None)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    # What coerce made NaN though it was no gap is no number.
     wrong = column.notna().to_numpy() & ~np.isfinite(values)
     if wrong.any():
+        value, row = list_names(column[wrong][:1]), list_names(column.index[wrong][:1])
         raise ValueError(
-            f"column {column.name!r} must hold finite numbers, as it did in fit; "
-            f"got {column[wrong].iloc[0]!r} in row {column.index[wrong][0]!r}."
+            f"column {column.name!r} must hold finite numbers; got {value} in row {row}."
         )
     return values
 
@@ -33,6 +45,7 @@ def learn_categories(X):
     found = []
     for j, dtype in enumerate(X.dtypes):
         values = X.iloc[:, j].dropna().to_numpy(dtype=object)
+        # By text: an object column may hold True beside 'yes', which cannot be compared.
         found.append(None if is_number(dtype) else sorted(set(values), key=str))
     return found
 
@@ -58,6 +71,7 @@ def cell_errors(truth, guess, categories):
 
 def is_better(network, fallback):
     """Whether the network's errors are smaller by more than one standard error, also squared."""
+    # A tie goes to the fallback; squares too, so that rare large errors do not hide in the mean.
     gain = fallback - network
     margin = gain.std(ddof=1) / np.sqrt(len(gain))
     return bool(gain.mean() > margin and (fallback**2).mean() > (network**2).mean())
@@ -65,6 +79,7 @@ def is_better(network, fallback):
 
 def writable(column, fill):
     """Return `column` in a dtype that takes the values of `fill`."""
+    # pandas refuses values that are no declared categories, and texts in a column of NaN.
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.add_categories([v for v in set(fill) if v not in column.cat.categories])
     return column.astype(object) if column.dtype.kind == "f" else column

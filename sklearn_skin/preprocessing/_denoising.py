@@ -141,6 +141,7 @@ def train(code, table, validation, rng, *, layers, epochs, patience, batch_size,
     """
     import torch
 
+    # The network draws from the global generator, whose state is the user's.
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.randint(2**31 - 1)))
         width = len(code.owner)
@@ -148,30 +149,41 @@ def train(code, table, validation, rng, *, layers, epochs, patience, batch_size,
         optimizer = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=1e-3)
         loss = _make_loss(code)
         missing = np.isnan(table)
+        # Four draws of hidden cells per held-out row make the score of an epoch less noisy.
         repeats = np.tile(validation, (4, 1))
         held_out = _tensors(code, repeats, draw_hidden(missing, len(repeats), rng, mask_rate))
         best, best_state, since = np.inf, None, 0
         for _ in range(epochs):
             order = rng.permutation(len(table))
             hidden = draw_hidden(missing, len(table), rng, mask_rate)
-            inputs, *targets = _tensors(code, table[order], hidden)
-            net.train()
-            for rows in torch.arange(len(table)).split(batch_size):
-                optimizer.zero_grad()
-                loss(net(inputs[rows]), *(target[rows] for target in targets)).backward()
-                optimizer.step()
-            net.eval()
-            with torch.no_grad():
-                score = float(loss(net(held_out[0]), *held_out[1:]))
+            _run_epoch(net, optimizer, loss, _tensors(code, table[order], hidden), batch_size)
+            score = _score(net, loss, *held_out)
             since += 1
             if score < best:
                 best, since = score, 0
+                # astype copies; detach().numpy() alone would follow the next steps.
                 best_state = [p.detach().numpy().astype(np.float64) for p in net.parameters()]
             if since >= patience:
                 break
     if best_state is None:  # the loss was never finite
         return None
     return [(best_state[i].T, best_state[i + 1]) for i in range(0, len(best_state), 2)]
+
+
+def _run_epoch(net, optimizer, loss, tensors, batch_size):
+    net.train()
+    for inputs, *targets in zip(*(tensor.split(batch_size) for tensor in tensors)):
+        optimizer.zero_grad()
+        loss(net(inputs), *targets).backward()
+        optimizer.step()
+
+
+def _score(net, loss, inputs, *targets):
+    import torch
+
+    net.eval()
+    with torch.no_grad():
+        return float(loss(net(inputs), *targets))
 
 
 def _make_net(widths):
@@ -183,6 +195,7 @@ def _make_net(widths):
             super().__init__()
             pairs = zip(widths[:-2], widths[1:-1])
             self.hidden = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in pairs)
+            # Linear relations need no hidden units.
             self.last = nn.Linear(widths[-2] + widths[0], widths[-1])
             self.dropout = nn.Dropout(0.1)
 
@@ -203,6 +216,7 @@ def _tensors(code, table, hidden):
     known = ~np.isnan(table)
     visible = known & ~hidden
     inputs = np.hstack([coded * visible[:, code.owner], visible])
+    # A category that the training rows lack (-1) has no unit that could be right.
     scored = known & hidden & (table != -1)
     return tuple(torch.from_numpy(a.astype(np.float32)) for a in (inputs, coded, scored))
 
@@ -213,6 +227,7 @@ def _make_loss(code):
     from torch.nn import functional as F
 
     numbers, categories = torch.from_numpy(code.numbers), torch.from_numpy(code.categories)
+    # All categorical columns in one tensor, padded to the widest: no loop over columns per batch.
     sizes = code.n_categories[code.categories]
     widest = sizes.max(initial=1)
     slots = np.zeros((len(sizes), widest), dtype=np.int64)
@@ -221,6 +236,7 @@ def _make_loss(code):
         slots[i, : sizes[i]] = np.arange(block.start, block.stop)
         padding[i, : sizes[i]] = False
     slots, padding = torch.from_numpy(slots), torch.from_numpy(padding)
+    # So that a column of many categories weighs no more than one of two.
     unit = torch.from_numpy(np.log(np.maximum(sizes, 2))).float()
     k = len(code.numbers)
 

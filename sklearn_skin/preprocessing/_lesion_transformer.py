@@ -15,6 +15,7 @@ from sklearn_skin.preprocessing._cleaning import (
     NumberCleaner,
     NumberImputer,
 )
+from sklearn_skin.preprocessing._columns import MISSING
 from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
 
@@ -64,6 +65,7 @@ class LesionColumnTransformer(ColumnTransformer):
             Images and encoded metadata.
         """
         X = _as_frame(X)
+        # A ColumnTransformer asks for every column that it was fitted with.
         groups = [c for name, _, c in getattr(self, "transformers_", []) if name == "group"]
         absent = [c for columns in groups for c in columns if c not in X.columns]
         return super().transform(X.assign(**dict.fromkeys(absent)), **params)
@@ -207,6 +209,7 @@ def make_lesion_transformer(
         blocks.append(("categorical", categorical, columns_of("categorical")))
     if group_column is not None:
         blocks.append(("group", "passthrough", _as_list(group_column)))
+    # A block's name in front would become part of the raw column that features are named after.
     transformer = LesionColumnTransformer(blocks, verbose_feature_names_out=False)
     return transformer.set_output(transform="pandas")
 
@@ -221,9 +224,7 @@ def _numeric(strategy, scale, add_indicator, keep_empty_features):
 
 def _categorical(imputation, keep_empty_features):
     if imputation == "missing":
-        imputer = SimpleImputer(
-            strategy="constant", fill_value="missing", keep_empty_features=keep_empty_features
-        )
+        imputer = _own_category(keep_empty_features)
     else:
         imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=keep_empty_features)
     fill = EmptyCategoryFiller() if keep_empty_features else "passthrough"
@@ -232,40 +233,40 @@ def _categorical(imputation, keep_empty_features):
     )
 
 
+def _own_category(keep_empty_features):
+    return SimpleImputer(
+        strategy="constant", fill_value=MISSING, keep_empty_features=keep_empty_features
+    )
+
+
 def _one_hot():
+    # Sparse blocks cannot become a DataFrame.
     return OneHotEncoder(
         handle_unknown="ignore", sparse_output=False, feature_name_combiner=encoded_name
     )
 
 
 def _neural_metadata(imputer, scale, categorical_imputation):
+    numeric, categorical = (_ColumnsOf(k, "auto", None) for k in ("numeric", "categorical"))
     texts = CategoryCleaner()
     if categorical_imputation == "missing":
-        own = SimpleImputer(strategy="constant", fill_value="missing", keep_empty_features=True)
-        texts = Pipeline([("clean", texts), ("impute", own)])
+        # Filled before the network, which would otherwise guess them.
+        texts = Pipeline([("clean", texts), ("impute", _own_category(True))])
     cleaner = ColumnTransformer(
         [
-            ("numeric", NumberCleaner(), _ColumnsOf("numeric", "auto", None)),
-            ("categorical", texts, _ColumnsOf("categorical", "auto", None)),
+            ("numeric", NumberCleaner(), numeric),
+            ("categorical", texts, categorical),
         ],
         verbose_feature_names_out=False,
     )
     encoder = ColumnTransformer(
         [
-            ("numeric", StandardScaler() if scale else "passthrough", _number_columns),
-            ("categorical", _one_hot(), _text_columns),
+            ("numeric", StandardScaler() if scale else "passthrough", numeric),
+            ("categorical", _one_hot(), categorical),
         ],
         verbose_feature_names_out=False,
     )
     return Pipeline([("clean", cleaner), ("impute", imputer), ("encode", encoder)])
-
-
-def _number_columns(X):
-    return [name for name in X.columns if pd.api.types.is_numeric_dtype(X[name].dtype)]
-
-
-def _text_columns(X):
-    return [name for name in X.columns if not pd.api.types.is_numeric_dtype(X[name].dtype)]
 
 
 def _kind(column):
@@ -278,6 +279,7 @@ def _kind(column):
     if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
         return "numeric"
     if pd.api.types.is_object_dtype(dtype):
+        # Numbers read from JSON or a data base beside None come as objects.
         content = pd.api.types.infer_dtype(column, skipna=True)
         numbers = ("integer", "floating", "mixed-integer-float", "decimal")
         return "numeric" if content in numbers else "categorical"

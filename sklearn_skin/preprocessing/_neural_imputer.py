@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_skin.preprocessing._columns import (
+    MISSING,
     as_numbers,
     cell_errors,
     center,
@@ -190,6 +191,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
             DataFrame holds categories.
         """
         check_is_fitted(self)
+        was_array = isinstance(X, np.ndarray)
         X = self._check(X, reset=False)
         table = self._as_table(X)
         missing = np.isnan(table)
@@ -203,7 +205,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         for j in shown:
             columns[indicator_name(X.columns[j])] = missing[:, j].astype(np.float64)
         out = pd.DataFrame(columns, index=X.index)
-        return out.to_numpy(dtype=object) if X.attrs.get("was_array") else out
+        return out.to_numpy(dtype=object) if was_array else out
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns.
@@ -232,16 +234,14 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and holds_text(X):
-            frame = pd.DataFrame(X).infer_objects()
             validate_data(self, X, reset=reset, skip_check_array=True)
-            frame.attrs["was_array"] = True
-            return frame
+            return pd.DataFrame(X).infer_objects()
         return validate_data(
             self, X, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan"
         )
 
     def _is_numeric(self):
-        return all(categories is None for categories in self._categories)
+        return self._is_number_column().all()
 
     def _kept(self):
         return np.full_like(self._empty, True) if self.keep_empty_features else ~self._empty
@@ -258,6 +258,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
             else:
                 position = {value: i for i, value in enumerate(categories)}
                 gaps = column.isna().to_numpy()
+                # A value that fit did not see is no gap, and has no position either.
                 table[:, j] = [position.get(v, -1) for v in column.to_numpy(dtype=object)]
                 table[gaps, j] = np.nan
         return table
@@ -286,13 +287,13 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         sizes = [0 if cats is None else len(cats) for cats in self._categories]
         known = ~np.isnan(table)
         n = np.maximum(known.sum(axis=0), 1)
+        # np.nanmean warns of columns without values.
         mean = np.where(known, table, 0).sum(axis=0) / n
         scale = np.sqrt((np.where(known, table - mean, 0) ** 2).sum(axis=0) / n)
         return TableCode(np.array(sizes), mean, np.where(scale > 0, scale, 1.0))
 
     def _judge(self, held, missing, rng):
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(held.shape[1])])
-        for j, name in enumerate(names):
+        for j, name in enumerate(_check_feature_names_in(self)):
             known = ~np.isnan(held[:, j])
             if known.sum() < _FEWEST_CHECKED:
                 continue
@@ -332,7 +333,8 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         if categories is None:
             return filled[:, j]
         if self._empty[j]:
-            return pd.Series("missing", index=column.index)
+            return pd.Series(MISSING, index=column.index)
+        # Known cells keep their own values and dtype; only gaps are written.
         column, rows = column.copy(), missing[:, j]
         if rows.any():
             fill = [categories[int(i)] for i in filled[rows, j]]
