@@ -50,6 +50,7 @@ def fit_member(estimator, X, y, codec, params):
     codes = codec.transform(y)
     if codec.multi_task and not handles_tasks(estimator):
         return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
+    # Also for one task: a fold of one class gets the constant that `fit_tasks` makes.
     if len(np.unique(codes)) == 1 and not handles_tasks(estimator):
         return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
     member = clone(estimator)
@@ -89,6 +90,7 @@ def member_branches(member, X, codec, name, split):
 
 def align_columns(proba, have, want):
     """Return `proba` with one column per label in `want`; 0 for labels that it does not know."""
+    # Columns follow each fold's own labels, and a fold may lack a class.
     position = pd.Index(have).get_indexer(want)
     aligned = np.zeros((len(proba), len(want)))
     known = position >= 0
@@ -106,6 +108,7 @@ def combine(branches, weights, space="proba"):
     combined = [np.tensordot(weights, np.stack(t), axes=1) for t in zip(*in_space(branches, space))]
     if space == "proba":
         return combined
+    # Without the shift a row whose logits are all very negative would be 0 / 0.
     shifted = [np.exp(table - table.max(axis=1, keepdims=True)) for table in combined]
     return [table / table.sum(axis=1, keepdims=True) for table in shifted]
 

@@ -89,6 +89,7 @@ def cross_fit(
     -------
     result : CrossFit
     """
+    # The fits on all rows come last, since `rows` and `branches` are read from the front.
     everything = np.arange(codec.transform(y).shape[0])
     jobs = [
         (name, member, own, train, test)
@@ -96,6 +97,7 @@ def cross_fit(
         for (name, member), own in zip(members, params)
     ]
     run = check_memory(memory).cache(_fit_and_predict)
+    # joblib keys the cache by the arguments' contents: same classifier, rows and labels, same fit.
     with _one_thread_each(n_jobs):
         results = Parallel(n_jobs=n_jobs, verbose=max(verbose - 1, 0))(
             delayed(_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), split)
@@ -132,6 +134,7 @@ def _in_worker(parent, function, *args):
 def _one_thread_each(n_jobs):
     if n_jobs is None or effective_n_jobs(n_jobs) == 1:
         return nullcontext()
+    # Two processes of one thread beat one of two for small networks; only loky limits threads.
     return parallel_config(backend="loky", inner_max_num_threads=1)
 
 

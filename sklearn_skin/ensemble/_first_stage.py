@@ -19,6 +19,7 @@ def default_first_stage(X, group_column, seed):
         n_images = sum(isinstance(dtype, ImageDtype) for dtype in X.dtypes)
     if n_images == 0:
         return LogisticRegression(max_iter=1000)
+    # torch is imported only where there are images.
     from sklearn_skin import neural_network
 
     name = "FusionNetClassifier" if n_images == 2 else "JointIndividualFusionClassifier"

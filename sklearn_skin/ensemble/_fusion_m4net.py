@@ -86,11 +86,6 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
     --------
     WeightedFusionClassifier : The weighted average alone.
 
-    Notes
-    -----
-    The fitted object keeps the second stage's training features and labels, for
-    `refit_second_stage`.
-
     References
     ----------
     .. [1] Tang et al., "FusionM4Net: A multi-stage multi-modal learning algorithm for
@@ -165,11 +160,13 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         self : object
             The fitted estimator.
         """
+        # Kept for `refit_second_stage`, which must make the same folds.
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         if isinstance(self.first_stage, list):
             check_members(self.first_stage)
             self._validate_names([name for name, _ in self.first_stage])
         if self.first_stage is None:
+            # An attribute, since the routing of `fit` asks `_members` for it.
             self._default = default_first_stage(X, self.group_column, self._seed)
         members = self._members()
         params = self._route(members, sample_weight, groups)
@@ -190,7 +187,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         return self._fit_second_stage()
 
     def refit_second_stage(self, second_stage):
-        """Fit another second stage, and leave the first as it is.
+        """Fit another second stage, on features that `fit` kept, and leave the first as it is.
 
         Parameters
         ----------
@@ -352,6 +349,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         clash = {"P1", "P2", "P3"} & set(branches)
         if clash:
             raise ValueError(f"branches must not be named {sorted(clash)}.")
+        # The search sees what will be averaged: probabilities, or their logarithms.
         tables = in_space(list(branches.values()), self.space)
         weights, _ = self._search_weights(tables, codes, sample_weight, _GRID[0])
         self.branch_weights_ = dict(zip(branches, weights.tolist()))
@@ -391,6 +389,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         branches = self._branches(X)
         chosen = [branches[name] for name in self.branch_weights_]
         p1 = combine(chosen, list(self.branch_weights_.values()), self.space)
+        # All tasks' probabilities beside each other: one task tells of the next.
         p2 = self._cluster.predict_proba(np.hstack([*p1, self._metadata.transform(X)]))
         p3 = combine([p1, p2], list(self.stage_weights_.values()))
         return branches | {"P1": p1, "P2": p2, "P3": p3}

@@ -125,6 +125,7 @@ class FusionMixin(TaskClassifierMixin):
             names = [name for name in X.columns if name != self.group_column]
             self.feature_names_in_ = np.array(names, dtype=object)
             self.n_features_in_ = len(names)
+            # A member that knows nothing of the column would learn from patients' numbers.
             self._keeps_groups = self._passes_groups_on()
         missing = [name for name in self.feature_names_in_ if name not in X.columns]
         if missing:
@@ -148,6 +149,7 @@ class FusionMixin(TaskClassifierMixin):
     def _route(self, members, sample_weight, groups):
         """Return the parameters of every member's fit."""
         given = {"sample_weight": sample_weight, "groups": groups}
+        # With routing, process_routing also refuses what no member has asked for.
         if not _routing_enabled():
             return [metadata_for_fit(member, **given) for _, member in members]
         routed = process_routing(self, "fit", **given)

@@ -30,7 +30,7 @@ SECOND_STAGES = {
     "hist_gradient_boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
 }
 _CALIBRATION_FOLDS = 5
-_INNER_FOLDS = 3
+_INNER_FOLDS = 3  # for the weights of P1 and P2 alone; the final classifiers see all rows
 
 
 class StageData(NamedTuple):
@@ -124,6 +124,7 @@ def fit_second_stage(classifier, data, classes, params, seed, rows=None):
         own = {name: value[rows] for name, value in params.items()}
         models = [classifier] * len(classes)
         return fit_tasks(models, data.features[rows], codes, classes, own)
+    # The calibration's folds depend on the task: other rows are labelled, other classes rare.
     fitted = []
     for task, labels in enumerate(classes):
         model, kept = _calibrated(classifier, data, rows, task, seed)

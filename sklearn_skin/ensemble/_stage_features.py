@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_skin.image import ImageDtype
+from sklearn_skin.utils import list_names
 
 
 class MetadataColumns:
@@ -30,6 +31,7 @@ class MetadataColumns:
             self.names_ = _positions(self.columns, X.shape[1])
         chosen = self._table(X)
         numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in chosen.dtypes)
+        # Plain numbers stay as they are, so that the second stage's features have X's own scale.
         if self.names_ and (not numeric or chosen.isna().to_numpy().any()):
             from sklearn_skin.preprocessing import make_lesion_transformer
 
@@ -48,7 +50,7 @@ class MetadataColumns:
         if len(bad):
             row, column = bad[0]
             raise ValueError(
-                f"Input X contains infinity: row {table.index[row]!r}, column "
+                f"Input X contains infinity: row {list_names(table.index[[row]])}, column "
                 f"{self.names_[column]!r}."
             )
         # Gaps where fit saw none.
@@ -85,6 +87,7 @@ class MetadataColumns:
 
 def named_image_columns(members):
     """Return the image columns that the members' parameters name, and group columns too."""
+    # Paths as texts are no images by dtype; the networks' parameters tell what they are.
     named = set()
     for _, member in members:
         for key, value in member.get_params().items():

@@ -187,6 +187,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
 
     def _fit_members(self, members, data, params):
         """Set `estimators_`; return held-out rows and the members' predictions of them."""
+        # Nothing is cloned: these objects are used, and the rows must be new to them.
         if self._is_prefit():
             self.estimators_ = [member for _, member in members]
             return np.arange(len(data.codes)), [
