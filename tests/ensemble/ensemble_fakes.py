@@ -20,7 +20,7 @@ class TwoBranches(ClassifierMixin, BaseEstimator):
         if self.log is not None:
             with Path(self.log).open("a") as file:
                 file.write(f"{len(X)}\n")
-        self.groups_ = groups
+        self.groups_, self.weight_ = groups, sample_weight
         y = np.asarray(y)
         self.multi_ = y.ndim == 2
         columns = y.T if self.multi_ else [y]

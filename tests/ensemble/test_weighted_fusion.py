@@ -16,7 +16,7 @@ from sklearn.model_selection import (
     KFold,
     StratifiedGroupKFold,
     cross_val_predict,
-    cross_val_score,
+    cross_validate,
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -88,10 +88,14 @@ def test_prefit_members_are_used_as_they_are():
 
 def test_rows_held_out_once():
     X, y = blobs()
+    groups = np.arange(len(y)) // 3
     cv = GroupShuffleSplit(1, test_size=0.3, random_state=0)
-    fusion = WeightedFusionClassifier(MEMBERS, cv=cv)
-    fusion.fit(X, y, groups=np.arange(len(y)) // 3)
-    assert fusion.predict_proba(X).shape == (120, 3)
+    fusion = WeightedFusionClassifier(MEMBERS, cv=cv).fit(X, y, groups=groups)
+    ((train, test),) = cv.split(X, y, groups)
+    held_out = [clone(m).fit(X[train], y[train]).predict_proba(X[test]) for _, m in MEMBERS]
+    assert_allclose(fusion.weights_, search_simplex_weights(held_out, y[test])[0], atol=1e-6)
+    for member, (_, original) in zip(fusion.estimators_, MEMBERS):
+        assert_allclose(member.predict_proba(X), clone(original).fit(X, y).predict_proba(X))
 
 
 def test_several_tasks_with_missing_labels():
@@ -158,13 +162,19 @@ def test_dropped_members_and_nested_parameters():
     assert len(fusion.estimators_) == len(fusion.weights_) == 2
     assert fusion.named_estimators_["tree"] == "drop"
     search = GridSearchCV(fusion, {"linear__C": [0.1, 1.0]}, cv=2, error_score="raise").fit(X, y)
-    assert search.best_params_["linear__C"] in (0.1, 1.0)
+    fitted = search.best_estimator_.named_estimators_["linear"]
+    assert fitted.C == search.best_params_["linear__C"]
 
 
 def test_logits_put_a_member_aside_that_excludes_the_class():
     X, y = blobs()
-    fusion = WeightedFusionClassifier(MEMBERS, space="logits", random_state=0).fit(X, y)
-    assert_allclose(fusion.predict_proba(X).sum(axis=1), 1)
+    fusion = WeightedFusionClassifier(MEMBERS, weights=[3, 2, 1], space="logits").fit(X, y)
+    linear, bayes, tree = (member.predict_proba(X) for member in fusion.estimators_)
+    product = linear ** (3 / 6) * bayes ** (2 / 6) * tree ** (1 / 6)
+    assert_allclose(
+        fusion.predict_proba(X), product / product.sum(axis=1, keepdims=True), atol=1e-6
+    )
+    assert (tree < 1e-9).any() and (fusion.predict_proba(X)[tree < 1e-9] < 1e-6).all()
 
 
 def test_weight_zero_is_a_row_left_out():
@@ -189,7 +199,7 @@ def test_weights_need_members_that_take_them():
 
 def test_metadata_routing():
     X, y = blobs()
-    groups, weight = np.arange(len(y)) // 2, np.ones(len(y))
+    groups, weight = np.arange(len(y)) // 2, np.linspace(0.5, 1, len(y))
     with config_context(enable_metadata_routing=True):
         member = TwoBranches().set_fit_request(sample_weight=True, groups=True)
         bayes = GaussianNB().set_fit_request(sample_weight=False)
@@ -198,22 +208,19 @@ def test_metadata_routing():
         assert_array_equal(fusion.estimators_[0].groups_, groups)
         fusion.set_fit_request(groups=True, sample_weight=True)
         fusion.set_score_request(sample_weight=True)
-        scores = cross_val_score(
+        result = cross_validate(
             fusion,
             X,
             y,
             cv=StratifiedGroupKFold(2),
             params={"groups": groups, "sample_weight": weight},
             error_score="raise",
+            return_estimator=True,
+            return_indices=True,
         )
-    assert len(scores) == 2
-
-
-def test_processes_give_the_same_as_none():
-    X, y = blobs()
-    alone = WeightedFusionClassifier(MEMBERS, cv=2, random_state=0).fit(X, y)
-    shared = WeightedFusionClassifier(MEMBERS, cv=2, random_state=0, n_jobs=2).fit(X, y)
-    assert_allclose(alone.predict_proba(X), shared.predict_proba(X))
+    for fitted, rows in zip(result["estimator"], result["indices"]["train"]):
+        assert_array_equal(fitted.estimators_[0].groups_, groups[rows])
+        assert_array_equal(fitted.estimators_[0].weight_, weight[rows])
 
 
 def test_html_shows_every_member():
@@ -227,7 +234,9 @@ def test_a_fold_of_one_class_is_no_error():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
         model = WeightedFusionClassifier([("linear", LogisticRegression())], cv=3, random_state=0)
-        assert model.fit(X, y).predict_proba(X).shape == (60, 2)
+        proba = model.fit(X, y).predict_proba(X)
+    assert_allclose(proba.sum(axis=1), 1)
+    assert proba[:, 1].mean() < 0.1
 
 
 def test_a_missing_group_is_an_error():

@@ -123,9 +123,8 @@ def test_statistics_come_from_the_rows_of_fit_only(imputation):  # FAILURES 20
     X = make_table(80).drop(columns="patient")
     transformer = make_lesion_transformer(imputation=imputation, random_state=0)
     halves = [clone(transformer).fit(X[:40]), clone(transformer).fit(X[40:])]
-    row = X[:1]
-    ages = [half.transform(row)["age"].iloc[0] for half in halves]
-    assert ages[0] != ages[1]
+    ages = [half.transform(X[1:2])["age"].iloc[0] for half in halves]
+    assert abs(ages[0] - ages[1]) > 1e-3
     # Other rows in transform change nothing.
     alone, together = halves[0].transform(X[50:51]), halves[0].transform(X[45:60])[5:6]
     assert_allclose(alone.select_dtypes("number"), together.select_dtypes("number"), atol=1e-9)
@@ -191,7 +190,7 @@ def test_a_column_without_values_keeps_its_place(imputation):  # FAILURES 22
     assert {"age", "sex=missing"} <= set(out)
     with pytest.warns(UserWarning, match="column 'sex'"):
         later = transformer.transform(X)
-    assert_array_equal(later["age"].unique(), [0])  # no scale was learnt for it
+    assert_allclose(later["age"], 0, atol=1e-12)  # no scale was learnt for it
     assert list(later) == list(out)
 
 

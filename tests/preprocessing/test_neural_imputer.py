@@ -14,7 +14,7 @@ from sklearn_skin.preprocessing import NeuralImputer
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([NeuralImputer(max_epochs=20, random_state=0)])
+@parametrize_with_checks([NeuralImputer(max_epochs=3, random_state=0)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -28,13 +28,11 @@ def make_linked(n=300, seed=0, rate=0.2):
             "x": x,
             "y": 2 * x + 5 + 0.05 * rng.normal(size=n),
             "site": np.where(x > 0, "arm", np.where(x > -0.5, "back", "face")),
-            "flag": pd.Series(np.where(x > 0, True, False), dtype=object),
+            "flag": (x > 0).astype(object),
             "side": pd.Categorical(np.where(x > 0, "left", "right")),
         },
         index=[f"r{i}" for i in range(n)],
     )
-    full["flag"] = np.where(x > 0, True, False)
-    full["flag"] = full["flag"].astype(object)
     gaps = rng.uniform(size=full.shape) < rate
     return full, full.mask(gaps), gaps
 
@@ -46,9 +44,18 @@ def make_noise(n=300, seed=0):
     return X, X.mask(rng.uniform(size=X.shape) < 0.2)
 
 
-def test_fills_from_what_is_known_and_keeps_the_rest():
-    full, X, gaps = make_linked()
-    imputer = NeuralImputer(random_state=0).fit(X)
+@pytest.fixture(scope="module")
+def linked():
+    return make_linked()
+
+
+@pytest.fixture(scope="module")
+def imputer(linked):
+    return NeuralImputer(random_state=0).fit(linked[1])
+
+
+def test_fills_from_what_is_known_and_keeps_the_rest(linked, imputer):
+    full, X, gaps = linked
     assert imputer.learned_.all()
     out = imputer.transform(X)
     assert not out.isna().any(axis=None)
@@ -59,9 +66,9 @@ def test_fills_from_what_is_known_and_keeps_the_rest():
     assert (out["site"] == full["site"])[hidden_site].mean() > 0.7
 
 
-def test_dtypes_stay():
-    _, X, _ = make_linked()
-    out = NeuralImputer(random_state=0).fit_transform(X)
+def test_dtypes_stay(linked, imputer):
+    _, X, _ = linked
+    out = imputer.transform(X)
     assert [str(d) for d in out.dtypes] == [str(d) for d in X.dtypes]
     assert set(map(type, out["flag"])) == {bool}
 
@@ -74,50 +81,49 @@ def test_what_cannot_be_learnt_gets_median_and_mode():
     for name in ("a", "b"):
         assert_allclose(out[name][X[name].isna()], X[name].median())
     assert set(out["c"][X["c"].isna()]) == {"u"}
-    assert imputer.statistics_.tolist() == [X["a"].median(), X["b"].median(), "u"]
+    *numbers, mode = imputer.statistics_
+    assert_allclose(numbers, X[["a", "b"]].median())
+    assert mode == "u"
     assert set(imputer.held_out_) == {"a", "b", "c"}
 
 
-def test_learnt_columns_beat_their_fallback_on_held_out_cells():
-    _, X, _ = make_linked()
-    imputer = NeuralImputer(random_state=0).fit(X)
-    for name, learned in zip(X, imputer.learned_):
+def test_learnt_columns_beat_their_fallback_on_held_out_cells(linked, imputer):
+    for name in linked[1].columns[imputer.learned_]:
         errors = imputer.held_out_[name]
-        assert not learned or errors["network"] < errors["fallback"]
+        assert errors["network"] < 0.7 * errors["fallback"]
 
 
 def test_same_seed_same_result_and_no_global_seed_is_touched():
-    _, X, _ = make_linked()
+    _, X, _ = make_linked(100)
     torch.manual_seed(7)
     np.random.seed(7)
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    first, second = (NeuralImputer(random_state=3).fit_transform(X) for _ in range(2))
+    imputer = NeuralImputer(max_epochs=40, random_state=3)
+    first, second = (clone(imputer).fit_transform(X) for _ in range(2))
     assert torch.equal(before[0], torch.get_rng_state())
     assert_array_equal(before[1], np.random.get_state()[1])
     pd.testing.assert_frame_equal(first, second)
-    other = NeuralImputer(random_state=4).fit_transform(X)
+    other = imputer.set_params(random_state=4).fit_transform(X)
     assert not np.allclose(first["y"], other["y"])
 
 
-def test_rows_do_not_see_each_other_in_transform():
-    _, X, _ = make_linked()
-    imputer = NeuralImputer(random_state=0).fit(X)
+def test_rows_do_not_see_each_other_in_transform(linked, imputer):
+    _, X, _ = linked
     out = imputer.transform(X[:20])
     alone = pd.concat([imputer.transform(X[i : i + 1]) for i in range(20)])
     assert_allclose(out[["x", "y"]], alone[["x", "y"]])
     assert_array_equal(out["site"], alone["site"])
 
 
-def test_guesses_stay_in_the_range_seen():
-    _, X, _ = make_linked()
-    imputer = NeuralImputer(random_state=0).fit(X)
+def test_guesses_stay_in_the_range_seen(linked, imputer):
+    _, X, _ = linked
     far = X[:5].assign(x=1e6, y=np.nan)
     assert (imputer.transform(far)["y"] <= X["y"].max() + 1e-9).all()
 
 
-def test_values_not_seen_in_fit_are_no_gaps():
-    _, X, _ = make_linked()
-    out = NeuralImputer(random_state=0).fit(X).transform(X[:3].assign(site=["toe", None, "arm"]))
+def test_values_not_seen_in_fit_are_no_gaps(linked, imputer):
+    _, X, _ = linked
+    out = imputer.transform(X[:3].assign(site=["toe", None, "arm"]))
     assert out["site"].iloc[0] == "toe" and out["site"].iloc[2] == "arm"
     assert out["site"].iloc[1] in {"arm", "back", "face"}
 
@@ -136,43 +142,45 @@ def test_empty_columns(keep):
 
 def test_indicators():
     _, X, gaps = make_linked(60)
-    imputer = NeuralImputer(add_indicator=True, random_state=0)
+    imputer = NeuralImputer(add_indicator=True, max_epochs=2, random_state=0)
     out = imputer.fit_transform(X)
     assert list(out) == list(imputer.get_feature_names_out())
     assert_array_equal(out.filter(like="==missing"), gaps)
     values = X[["x", "y"]].to_numpy()
-    assert imputer.fit_transform(values).shape == (60, 4)
+    assert_array_equal(imputer.fit_transform(values)[:, 2:], gaps[:, :2])
 
 
 def test_arrays_of_text_are_filled_too():
     _, X, _ = make_linked(60)
     values = X[["x", "site"]].to_numpy(dtype=object)
-    out = NeuralImputer(random_state=0).fit_transform(values)
+    out = NeuralImputer(max_epochs=2, random_state=0).fit_transform(values)
     assert isinstance(out, np.ndarray) and out.dtype == object
-    assert not pd.isna(out).any()
+    known = ~pd.isna(values)
+    assert_array_equal(out[known], values[known])
+    assert set(out[:, 1]) <= {"arm", "back", "face"} and not pd.isna(out[:, 0]).any()
 
 
 def test_few_rows_get_median_and_mode():
     X = pd.DataFrame({"a": [1.0, 3.0, None], "b": ["u", None, "u"]})
     out = NeuralImputer(random_state=0).fit_transform(X)
-    assert out["a"].tolist() == [1, 3, 2] and out["b"].tolist() == ["u", "u", "u"]
+    assert_allclose(out["a"], [1, 3, 2])
+    assert out["b"].tolist() == ["u", "u", "u"]
 
 
 def test_numbers_come_back_in_their_precision():
     X = np.random.RandomState(0).normal(size=(40, 3)).astype(np.float32)
     X[:5, 0] = np.nan
-    assert NeuralImputer(random_state=0).fit_transform(X).dtype == np.float32
+    assert NeuralImputer(max_epochs=2, random_state=0).fit_transform(X).dtype == np.float32
 
 
 def test_text_in_a_column_of_numbers_is_named():
     _, X, _ = make_linked(60)
-    imputer = NeuralImputer(random_state=0).fit(X)
+    imputer = NeuralImputer(max_epochs=2, random_state=0).fit(X)
     with pytest.raises(ValueError, match="column 'x' must hold finite numbers.*'old' in row 'r1'"):
         imputer.transform(X.astype({"x": object}).assign(x=[1.0, "old"] + [2.0] * 58))
 
 
-def test_clone_and_pickle_keep_the_result():
-    _, X, _ = make_linked()
-    imputer = clone(NeuralImputer(random_state=0)).fit(X)
+def test_pickle_keeps_the_result(linked, imputer):
+    _, X, _ = linked
     back = pickle.loads(pickle.dumps(imputer))
     pd.testing.assert_frame_equal(back.transform(X), imputer.transform(X))
