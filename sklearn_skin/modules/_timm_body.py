@@ -94,11 +94,11 @@ def make_timm_body(
         options["img_size"] = img_size
     network: Any
     if weights == "imagenet":
-        network = create_pretrained(name, lambda p: _create_network(name, p, options, in_chans))
+        network = create_pretrained(name, lambda: _create_network(name, True, options, in_chans))
     else:
         network = _create_network(name, False, options, in_chans)
         if weights is not None:
-            load_weights(network, weights, name, head_names(network), in_chans)
+            load_weights(network, weights, name, in_chans)
     if not keep_head:
         for head in ("pre_logits", "conv_head", "norm_head"):
             if head in head_names(network):

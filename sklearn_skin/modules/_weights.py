@@ -3,20 +3,19 @@
 import pickle
 import socket
 import sys
+import textwrap
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules._timm import import_timm
 
 # What a timm model holds beside its declared classifier and never uses for a feature map.
 _HEADS = {"VGG": ("pre_logits",), "MobileNetV3": ("conv_head", "norm_head")}
-_N_NAMED = 3
 
 
 def head_names(model: nn.Module) -> tuple[str, ...]:
@@ -27,22 +26,12 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
     return (*declared, *_HEADS.get(type(model).__name__, ()))
 
 
-def no_weights_message(name: str) -> str:
-    """Say how to go on when no pretrained weights can be fetched."""
-    return (
-        f"The pretrained weights of backbone {name!r} could not be downloaded and are not in the "
-        "local cache. Pass a local file instead: weights='path/to/weights.safetensors' (or a "
-        "torch state dict, .pth or .pt), saved where there is a network with "
-        f"`timm.create_model({name!r}, pretrained=True)` and `safetensors.torch.save_file`; or "
-        "weights=None to start from random weights."
-    )
-
-
 def _hub_is_out_of_reach(config: dict[str, object]) -> bool:
     """Find out at once what the hub's client finds out after a minute of retries."""
     from huggingface_hub import constants, try_to_load_from_cache
 
     hub_id = config.get("hf_hub_id")
+    # Behind a proxy it is the proxy that looks names up.
     if not isinstance(hub_id, str) or urllib.request.getproxies():
         return False
     names = ("model.safetensors", "pytorch_model.bin")
@@ -55,59 +44,30 @@ def _hub_is_out_of_reach(config: dict[str, object]) -> bool:
     return False
 
 
-def create_pretrained(name: str, create: Callable[[bool], nn.Module]) -> nn.Module:
-    """Call ``create(True)``, which may use the network, and explain a failure.
-
-    Parameters
-    ----------
-    name : str
-        The backbone's name, for messages.
-    create : callable
-        Takes `pretrained` (bool) and returns the timm model.
-
-    Returns
-    -------
-    model : Module
-
-    Raises
-    ------
-    ValueError
-        If timm knows no pretrained weights of this architecture.
-    OSError
-        If the weights can neither be downloaded nor found in the local cache.
-    """
+def create_pretrained(name: str, create: Callable[[], nn.Module]) -> nn.Module:
+    """Call `create`, which makes timm fetch the weights of `name`, and explain a failure."""
     timm = import_timm()
     if not timm.is_model_pretrained(name):
         raise ValueError(
             f"Backbone {name!r} has no pretrained weights; pass weights=None or a local file."
         )
     config = timm.get_pretrained_cfg(name)
-    if config is not None and _hub_is_out_of_reach(config.to_dict()):
-        raise OSError(no_weights_message(name))
     try:
-        return create(True)
+        if config is not None and _hub_is_out_of_reach(config.to_dict()):
+            raise OSError("The hub's name cannot be resolved.")
+        return create()
     except (OSError, RuntimeError) as error:
-        raise OSError(no_weights_message(name)) from error
+        raise OSError(
+            f"The pretrained weights of backbone {name!r} could not be downloaded and are not in "
+            "the local cache. Pass a local file instead: weights='path/to/weights.safetensors' (or "
+            "a torch state dict, .pth or .pt), saved where there is a network with "
+            f"`timm.create_model({name!r}, pretrained=True)` and `safetensors.torch.save_file`; "
+            "or weights=None to start from random weights."
+        ) from error
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Read tensors from a safetensors file or a torch state dict, without running code.
-
-    Parameters
-    ----------
-    path : str or Path
-        File; ``.safetensors`` by its ending, otherwise what ``torch.save`` wrote. The usual
-        wrappings (``{"state_dict": ...}``, a ``module.`` or ``body.`` prefix) are taken off.
-
-    Returns
-    -------
-    state : dict of str to Tensor
-
-    Raises
-    ------
-    ValueError
-        If the file does not exist, is damaged, or holds anything but tensors.
-    """
+    """Read tensors from a safetensors file or a torch state dict, without running code."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(
@@ -133,67 +93,42 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     return state
 
 
-def _fit_to(model: nn.Module, state: dict[str, Tensor], in_chans: int) -> dict[str, Tensor]:
-    """Let timm rename old keys and resize position tables, and adapt the first layer."""
-    rename = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
-    if rename is not None:
-        try:
-            state = rename(state, model)
-        except (KeyError, RuntimeError, ValueError, AttributeError, IndexError, TypeError):
-            pass  # another architecture's keys: the comparison of names tells the user
-    config: Any = getattr(model, "default_cfg", {})
-    first = config.get("first_conv")
-    key = f"{first}.weight" if isinstance(first, str) else ""
-    if key in state and state[key].dim() == 4 and state[key].shape[1] != in_chans:
-        state = {**state, key: import_timm().models.adapt_input_conv(in_chans, state[key])}
-    return state
+def load_weights(network: nn.Module, path: str | Path, name: str, in_chans: int) -> None:
+    """Load a local file into `network`, whatever classifier the file's network had.
 
-
-def load_weights(
-    model: nn.Module, path: str | Path, name: str, heads: tuple[str, ...], in_chans: int
-) -> None:
-    """Load a local file into `model`, whatever classifier the file's network had.
-
-    Parameters
-    ----------
-    model : Module
-        Filled in place, all or nothing.
-    path : str or Path
-        See `read_state_dict`.
-    name : str
-        The backbone's name, for messages.
-    heads : tuple of str
-        Parts of the network that may differ or be absent on either side.
-    in_chans : int
-        Image channels; a first convolution for another number is adapted.
+    timm renames old keys, resizes position tables and adapts the first convolution. Left to
+    itself (``pretrained_cfg_overlay={"file": path}``) it would take any file without a word where
+    the network has no classifier, and none with a classifier of another size where it has one.
+    So it always gets a complete state and compares it strictly; parts after the feature map
+    that do not fit keep the network's own values.
 
     Raises
     ------
     ValueError
         If the file belongs to another architecture; the message has the first differing keys.
     """
-    state = _fit_to(model, read_state_dict(path), in_chans)
-    own = model.state_dict()
+    rename = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    own, heads = network.state_dict(), tuple(f"{head}." for head in head_names(network))
 
-    def is_head(key: str) -> bool:
-        return any(key == head or key.startswith(f"{head}.") for head in heads)
+    def complete(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        try:
+            state = state if rename is None else rename(state, model)
+        except (KeyError, RuntimeError, ValueError, AttributeError, IndexError, TypeError):
+            pass  # another architecture's keys: the strict comparison names them
+        fitting = {
+            key: value
+            for key, value in state.items()
+            if not key.startswith(heads) or (key in own and own[key].shape == value.shape)
+        }
+        return {key: value for key, value in own.items() if key.startswith(heads)} | fitting
 
-    missing = [key for key in own if key not in state and not is_head(key)]
-    extra = [key for key in state if key not in own and not is_head(key)]
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape and not is_head(key)
-    ]
-    # Networks saved before BatchNorm counted its batches lack only these.
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    if missing or extra or shapes:
-        found = (("missing", missing), ("not in it", extra), ("of another shape", shapes))
-        differing = "; ".join(f"{what}: {keys[:_N_NAMED]}" for what, keys in found if keys)
+    config = {"state_dict": read_state_dict(path), "first_conv": None, "input_size": (3, 0, 0)}
+    config |= {k: v for k, v in getattr(network, "default_cfg", {}).items() if k in config}
+    try:
+        import_timm().models.load_pretrained(network, config, 0, in_chans, complete)
+    except RuntimeError as error:
+        lines = str(error).splitlines()
+        keys = "; ".join(textwrap.shorten(line, 120) for line in lines[1:4] or lines)
         raise ValueError(
-            f"`weights`: '{path}' does not fit backbone {name!r}. First differing keys: "
-            f"{differing} ({len(missing) + len(extra) + len(shapes)} in all)."
-        )
-    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    with torch.no_grad():
-        model.load_state_dict(fitting, strict=False)
+            f"`weights`: '{path}' does not fit backbone {name!r}. First differing keys: {keys}"
+        ) from None

@@ -252,7 +252,7 @@ def make_backbone(
                 "local file."
             )
         if weights is not None:
-            load_weights(body, weights, name, (), in_chans)
+            load_weights(body, weights, name, in_chans)
         names = [n for n, _ in body.named_parameters()]
         groups = ("stem.", "stages.0.", "stages.1.", "stages.2.", "stages.3.", "projection.")
         stages = [[n for n in names if n.startswith(group)] for group in groups]
