@@ -43,14 +43,12 @@ class LesionNet(LesionNetwork):
         Number of image types k.
     channels : int, default=10
         Channels of every convolution.
-    metadata_layers : int, default=2
-        Hidden layers of each perceptron, at least 1; the source's preset has 10.
-    metadata_units : int, default=32
-        Width of each of them.
+    metadata_hidden : sequence of int, default=(32, 32)
+        Widths of the layers of each perceptron; the source's preset has 10 layers.
     metadata_columns : list of k lists of int, default=None
         Metadata columns of each image type; all columns for each by default.
-    classifier_hidden : int, default=64
-        Width between the two layers of the final classifier.
+    classifier_hidden : sequence of int, default=(64,)
+        Widths of dense layers before the linear classifiers.
     allow_missing_images : bool, default=False
         Learn a stand-in for missing images.
     modality_dropout : float, default=0.0
@@ -86,10 +84,9 @@ class LesionNet(LesionNetwork):
         *,
         n_images: int = 2,
         channels: int = 10,
-        metadata_layers: int = 2,
-        metadata_units: int = 32,
+        metadata_hidden: Sequence[int] = (32, 32),
         metadata_columns: list[list[int]] | None = None,
-        classifier_hidden: int = 64,
+        classifier_hidden: Sequence[int] = (64,),
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
@@ -113,18 +110,17 @@ class LesionNet(LesionNetwork):
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        hidden = [metadata_units] * metadata_layers
         self.perceptrons = nn.ModuleList(
-            MetadataEncoder(len(own), hidden, batch_norm=False) if own else nn.Identity()
+            MetadataEncoder(len(own), metadata_hidden, batch_norm=False) if own else nn.Identity()
             for own in columns
         )
         self.boosts = nn.Parameter(torch.ones(n_images))
         flat = channels * (image_size[0] // 4) * (image_size[1] // 4)
         total = sum(n_classes)
         self.modality_logits = nn.ModuleList(
-            nn.Linear(flat + (metadata_units if own else 0), total) for own in columns
+            nn.Linear(flat + (metadata_hidden[-1] if own else 0), total) for own in columns
         )
-        self.classifier = TaskHeads(n_images * total, n_classes, hidden=(classifier_hidden,))
+        self.classifier = TaskHeads(n_images * total, n_classes, hidden=classifier_hidden)
 
     def freeze(self, freeze: str | int | None) -> None:
         """Stop training the first convolution blocks of every image type, for fine-tuning.

@@ -154,7 +154,7 @@ class StagedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = make_backbone(
-            name, weights=weights, freeze=freeze, img_size=image_size, keep_head=keep_classifier
+            name, weights=weights, freeze=freeze, image_size=image_size, keep_head=keep_classifier
         )
         model: Any = getattr(self.backbone.body, "network", nn.Identity())
         # Paths, not modules: each weight then has one name in the state dict.

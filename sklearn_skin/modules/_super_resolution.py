@@ -41,8 +41,8 @@ class SuperResolutionNet(LesionNetwork):
         Length of f_I and f_M.
     metadata_hidden : sequence of int, default=(64, 128, 256)
         Layers of the metadata perceptron before its last, with ReLU.
-    classifier_hidden : int, default=256
-        Width between the two layers of the classifier.
+    classifier_hidden : sequence of int, default=(256,)
+        Widths of dense layers before the linear classifiers.
     dropout : float, default=0.0
         Dropout in the classifier, in [0, 1).
     metadata_groups : list of list of int, default=None
@@ -88,7 +88,7 @@ class SuperResolutionNet(LesionNetwork):
         upsampling: str = "bilinear",
         feature_dim: int = 512,
         metadata_hidden: Sequence[int] = (64, 128, 256),
-        classifier_hidden: int = 256,
+        classifier_hidden: Sequence[int] = (256,),
         dropout: float = 0.0,
         metadata_groups: list[list[int]] | None = None,
         allow_missing_images: bool = False,
@@ -119,7 +119,7 @@ class SuperResolutionNet(LesionNetwork):
         self.classifier = TaskHeads(
             feature_dim,
             n_classes,
-            hidden=(classifier_hidden,),
+            hidden=classifier_hidden,
             dropout=dropout,
             input_dropout=dropout,
         )

@@ -27,7 +27,7 @@ class TimmBody(nn.Module):
         if self.fixed_size is not None and x.shape[-2:] != torch.Size(self.fixed_size):
             raise ValueError(
                 f"This backbone was made for images of {self.fixed_size} pixels; got "
-                f"{tuple(x.shape[-2:])}. Pass `img_size` to make_backbone."
+                f"{tuple(x.shape[-2:])}. Pass `image_size` to make_backbone."
             )
         maps = self.network.forward_features(x)
         if not isinstance(maps, Tensor):
@@ -70,7 +70,7 @@ def make_timm_body(
     name: str,
     weights: str | Path | None,
     in_chans: int,
-    img_size: int | tuple[int, int] | None,
+    image_size: int | tuple[int, int] | None,
     keep_head: bool,
 ) -> tuple[TimmBody, int, tuple[tuple[float, ...], tuple[float, ...]], list[list[str]]]:
     """Make the parts of a `Backbone` from timm; the parameters are those of `make_backbone`.
@@ -90,8 +90,8 @@ def make_timm_body(
     config = timm.get_pretrained_cfg(name)
     fixed = config is not None and config.fixed_input_size
     options: dict[str, Any] = {} if keep_head else {"num_classes": 0}
-    if fixed and img_size is not None:
-        options["img_size"] = img_size
+    if fixed and image_size is not None:
+        options["img_size"] = image_size
     network: Any
     if weights == "imagenet":
         network = create_pretrained(name, lambda: _create_network(name, True, options, in_chans))
@@ -104,7 +104,7 @@ def make_timm_body(
             if head in head_names(network):
                 setattr(network, head, nn.Identity())
     default = network.default_cfg
-    size = default["input_size"][-2:] if img_size is None else img_size
+    size = default["input_size"][-2:] if image_size is None else image_size
     fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
     body = TimmBody(network, fixed_size if fixed else None)
     grouped = timm.models.group_parameters(network, network.group_matcher(coarse=True))

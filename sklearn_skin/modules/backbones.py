@@ -194,7 +194,7 @@ def make_backbone(
     weights: str | Path | None = None,
     freeze: str | int | None = None,
     in_chans: int = 3,
-    img_size: int | tuple[int, int] | None = None,
+    image_size: int | tuple[int, int] | None = None,
     keep_head: bool = False,
 ) -> Backbone:
     """Make an image backbone by name.
@@ -212,7 +212,7 @@ def make_backbone(
         layer is one). Frozen parts stay in evaluation mode, BatchNorm included.
     in_chans : int, default=3
         Channels of the images.
-    img_size : int or (int, int), default=None
+    image_size : int or (int, int), default=None
         Height and width in pixels, for networks that must know it when they are made (Swin,
         ViT); their native size by default. Others ignore it.
     keep_head : bool, default=False
@@ -261,6 +261,6 @@ def make_backbone(
             body, body.out_features, body.vector_features, identity, stages, freeze
         ).train()
     timm_body, width, normalisation, stages = make_timm_body(
-        name, weights, in_chans, img_size, keep_head
+        name, weights, in_chans, image_size, keep_head
     )
     return Backbone(timm_body, width, width, normalisation, stages, freeze).train()

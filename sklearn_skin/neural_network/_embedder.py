@@ -117,7 +117,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         with seeded(check_random_state(self.random_state).randint(2**31 - 1)):
             self.module_ = make_backbone(
-                self.backbone, weights=self.weights, freeze="backbone", img_size=self._size()
+                self.backbone, weights=self.weights, freeze="backbone", image_size=self._size()
             )
         self.module_.to(resolve_device(self.device)).eval()
         return self

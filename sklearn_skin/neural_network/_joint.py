@@ -126,6 +126,6 @@ def make_backbones(shapes, p, shared=False):
     """Return one backbone per image column, or a single one to share."""
     n_images = len(shapes.image_columns)
     return [
-        make_backbone(p.backbone, weights=p.weights, freeze=p.freeze, img_size=shapes.image_size)
+        make_backbone(p.backbone, weights=p.weights, freeze=p.freeze, image_size=shapes.image_size)
         for _ in range(min(n_images, 1) if shared else n_images)
     ]

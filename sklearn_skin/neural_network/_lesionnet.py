@@ -114,10 +114,9 @@ class LesionNetClassifier(BaseLesionClassifier):
             shapes.n_metadata,
             shapes.n_classes,
             channels=p.channels,
-            metadata_layers=p.metadata_layers,
-            metadata_units=p.metadata_units,
+            metadata_hidden=[p.metadata_units] * p.metadata_layers,
             metadata_columns=_metadata_by_image(shapes),
-            classifier_hidden=p.classifier_hidden,
+            classifier_hidden=[p.classifier_hidden],
             **missing_options(p),
         )
         net.freeze(p.freeze)

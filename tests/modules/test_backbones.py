@@ -29,8 +29,8 @@ def test_small_images_give_small_maps(name, size):
 
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"])
 @pytest.mark.parametrize("size", [64, (64, 96)])
-def test_img_size_reaches_transformers(name, size):
-    backbone = make_backbone(name, img_size=size).eval()
+def test_image_size_reaches_transformers(name, size):
+    backbone = make_backbone(name, image_size=size).eval()
     height, width = (size, size) if isinstance(size, int) else size
     with torch.no_grad():
         maps = backbone(torch.rand(1, 3, height, width))
@@ -39,13 +39,13 @@ def test_img_size_reaches_transformers(name, size):
 
 
 def test_wrong_image_size_is_named():
-    backbone = make_backbone("vit_tiny_patch16_224", img_size=64)
+    backbone = make_backbone("vit_tiny_patch16_224", image_size=64)
     with pytest.raises(ValueError, match=r"made for images of \(64, 64\) pixels; got \(32, 32\)"):
         backbone(torch.rand(1, 3, 32, 32))
 
 
 def test_tokens_keep_their_places():
-    backbone = make_backbone("vit_tiny_patch16_224", img_size=(32, 64)).eval()
+    backbone = make_backbone("vit_tiny_patch16_224", image_size=(32, 64)).eval()
     with torch.no_grad():
         images = torch.rand(1, 3, 32, 64)
         tokens = backbone.body.network.forward_features(backbone.normalise(images))
@@ -58,7 +58,7 @@ def test_tokens_keep_their_places():
 )
 def test_map_and_pool_are_timms_own_features(name):
     torch.manual_seed(0)
-    backbone = make_backbone(name, img_size=64).eval()
+    backbone = make_backbone(name, image_size=64).eval()
     images = torch.rand(2, 3, 64, 64)
     network = backbone.body.network
     with torch.no_grad():
@@ -202,7 +202,7 @@ def test_wrapped_checkpoint(tmp_path):
 def test_local_file_for_another_image_size(tmp_path):
     source = import_timm().create_model("vit_tiny_patch16_224", img_size=64)
     path = saved(tmp_path, source.state_dict(), "w.safetensors")
-    backbone = make_backbone("vit_tiny_patch16_224", weights=path, img_size=32)
+    backbone = make_backbone("vit_tiny_patch16_224", weights=path, image_size=32)
     assert backbone(torch.rand(1, 3, 32, 32)).shape == (1, 192, 2, 2)
 
 

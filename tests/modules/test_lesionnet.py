@@ -49,7 +49,7 @@ def test_layers_of_the_metadata_perceptrons():
         return sum(isinstance(m, torch.nn.Linear) for m in net.perceptrons[0].modules())
 
     assert linear_layers(make()) == 2
-    assert linear_layers(make(metadata_layers=10)) == 10
+    assert linear_layers(make(metadata_hidden=[32] * 10)) == 10
 
 
 def test_without_metadata_and_with_one_image_type():
