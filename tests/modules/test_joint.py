@@ -15,7 +15,7 @@ def make_net(kind=JointFusionNet, n_images=1, n_metadata=6, n_classes=(3, 2), se
     torch.manual_seed(seed)
     n_backbones = min(1, n_images) if options.get("share_backbone") else n_images
     backbones = [
-        make_backbone("resnet10t", freeze=options.pop("freeze", None)) for _ in range(n_backbones)
+        make_backbone("test_resnet", freeze=options.pop("freeze", None)) for _ in range(n_backbones)
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

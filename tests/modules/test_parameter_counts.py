@@ -1,5 +1,8 @@
 """The parameter counts that the sources print come out of the project's own networks."""
 
+import copy
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -14,23 +17,34 @@ SWIN, MOBILE = "swinv2_tiny_window8_256", "mobilenetv3_small_100"
 RESNET, CONVNEXT = "resnet50", "convnext_tiny"
 
 
+@cache
+def original(name):
+    with torch.device("meta"):
+        return StagedEncoder(name)
+
+
+def make_encoder(name):
+    """Copy the one encoder of this name: a Swin takes a while to make, even without numbers."""
+    return copy.deepcopy(original(name))
+
+
 def single(name):
-    encoder = StagedEncoder(name)
+    encoder = make_encoder(name)
     return nn.Sequential(encoder, fusion_head(encoder.out_features, N_CLASSES))
 
 
 def pair(clinical, dermoscopy, attention="none"):
-    encoders = StagedEncoder(clinical), StagedEncoder(dermoscopy)
+    encoders = make_encoder(clinical), make_encoder(dermoscopy)
     return AsymmetricFusionNet(*encoders, N_CLASSES, attention=attention)
 
 
 def shared(attention="none", share_heads=False):
-    encoders = [StagedEncoder(SWIN)]
+    encoders = [make_encoder(SWIN)]
     return SharedFusionNet(encoders, N_CLASSES, attention=attention, share_heads=share_heads)
 
 
 def fusionnet():
-    return FusionNet(StagedEncoder(RESNET), StagedEncoder(RESNET), N_CLASSES)
+    return FusionNet(make_encoder(RESNET), make_encoder(RESNET), N_CLASSES)
 
 
 PUBLISHED = {
@@ -81,15 +95,14 @@ def test_published_counts_come_out(model):
         assert f"{exact:.2f}" == f"{published:.2f}"
 
 
-@pytest.mark.parametrize("clinical", [MOBILE, SWIN])
-def test_aab_costs_less_than_bab(clinical):
+def test_aab_costs_less_than_bab():
     with torch.device("meta"):
-        none, aab, bab = (millions(pair(clinical, SWIN, name)) for name in ("none", "aab", "bab"))
+        none, aab, bab = (millions(pair(MOBILE, SWIN, name)) for name in ("none", "aab", "bab"))
     assert none < aab < bab
 
 
 def test_only_the_unused_classifier_goes_with_keep_classifier():
     with torch.device("meta"):
-        kept = StagedEncoder(RESNET)
+        kept = make_encoder(RESNET)
         dropped = StagedEncoder(RESNET, keep_classifier=False)
     assert millions(kept) - millions(dropped) == pytest.approx(2.049)

@@ -10,7 +10,7 @@ from sklearn_skin.modules._decoder import Decoder
 
 def make(seed=0, n_metadata=5, **options):
     torch.manual_seed(seed)
-    return SuperResolutionNet(make_backbone("resnet10t"), n_metadata, [3], **options)
+    return SuperResolutionNet(make_backbone("test_resnet"), n_metadata, [3], **options)
 
 
 def make_rows(n=3, size=(32, 32)):
