@@ -1,5 +1,6 @@
 """What every loader returns, and the columns by which an evaluation may be broken down."""
 
+from dataclasses import dataclass
 from importlib import resources
 
 import pandas as pd
@@ -77,44 +78,57 @@ def make_bunch(data, target, groups, *, image_columns, return_X_y=False, **more)
     )
 
 
+@dataclass(frozen=True)
+class Source:
+    """What is known of a published data set before its files are read.
+
+    Parameters
+    ----------
+    name : str
+        Its description is ``descr/<name>.rst``.
+    where : str
+        Sentence that says where to get the data.
+    folders : tuple of str
+        Folders that may hold the images.
+    counts : dict
+        Published number of rows of each class.
+    leaky : tuple of str
+        Columns that give the target away.
+    """
+
+    name: str
+    where: str
+    folders: tuple
+    counts: dict
+    leaky: tuple = ()
+
+
 def finish_loading(
-    data,
-    target,
-    groups,
-    names,
-    *,
-    root,
-    folders,
-    where,
-    leaky,
-    include_leaky,
-    on_missing,
-    return_X_y,
-    subgroups,
-    description,
-    **more,
+    source, root, data, target, groups, names, *, subgroups, on_missing, return_X_y, **more
 ):
     """Join table and image files to the Bunch that a loader returns.
 
     Parameters
     ----------
+    source : Source
+    root : pathlib.Path
     data : DataFrame
-        Metadata, with the columns named in `leaky` if `include_leaky`.
+        Metadata, with the leaky columns if these are asked for.
     target, groups : Series or DataFrame, Series
     names : DataFrame
         File name or id of each image column; NaN where the row has no image.
-    folders : sequence of str
-        Folders below `root` that may hold the images.
     subgroups : dict
-        Arguments of `make_subgroups`.
+        Arguments of `make_subgroups`, a str for a column of `data`.
     more : dict
         Further attributes; a callable is called with the kept rows' mask.
     """
     images, keep = find_image_columns(
-        names, list_images(root, folders), on_missing=on_missing, where=where
+        names, list_images(root, source.folders), on_missing=on_missing, where=source.where
     )
-    subgroups = make_subgroups(data.index, **subgroups)
+    columns = {k: data[v] if isinstance(v, str) else v for k, v in subgroups.items()}
+    subgroups = make_subgroups(data.index, **columns)
     data, target, groups, subgroups = (part[keep] for part in (data, target, groups, subgroups))
+    # One concat, since column by column pandas would cut the table into many blocks.
     data = pd.concat([pd.DataFrame(images, index=data.index), data], axis=1)
     return make_bunch(
         data,
@@ -122,8 +136,8 @@ def finish_loading(
         groups,
         image_columns=names.columns,
         return_X_y=return_X_y,
-        leaky_columns=list(leaky),
+        leaky_columns=list(source.leaky),
         subgroups=subgroups,
-        DESCR=read_description(description),
+        DESCR=read_description(source.name),
         **{key: value(keep) if callable(value) else value for key, value in more.items()},
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.datasets._bunch import finish_loading
+from sklearn_skin.datasets._bunch import Source, finish_loading
 from sklearn_skin.datasets._tables import (
     check_root,
     labels,
@@ -13,7 +13,13 @@ from sklearn_skin.datasets._tables import (
     warn_of_counts,
 )
 
-WHERE = "Derm7pt (release_v0.zip) is published at https://derm.cs.sfu.ca."
+SOURCE = Source(
+    name="derm7pt",
+    where="Derm7pt (release_v0.zip) is published at https://derm.cs.sfu.ca.",
+    folders=("images",),
+    counts={"BCC": 42, "MEL": 252, "MISC": 97, "NEV": 575, "SK": 45},
+    leaky=("management", "level_of_diagnostic_difficulty", "seven_point_score"),
+)
 MELANOMA = (
     "melanoma",
     "melanoma (in situ)",
@@ -23,7 +29,6 @@ MELANOMA = (
     "melanoma metastasis",
 )
 NEVI = ("blue", "clark", "combined", "congenital", "dermal", "recurrent")
-COUNTS = {"BCC": 42, "MEL": 252, "MISC": 97, "NEV": 575, "SK": 45}
 SPLITS = ("train", "valid", "test")
 
 # Task -> (column of the table, {class: published words}), as grouped by the owners.
@@ -76,7 +81,6 @@ TASKS = {
     ),
 }
 FEATURES = ("elevation", "location", "sex")
-LEAKY = ("management", "level_of_diagnostic_difficulty", "seven_point_score")
 
 
 def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", return_X_y=False):
@@ -158,48 +162,43 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
     ((1011, 8), 413)
     """
     tasks = _check_tasks(tasks)
-    root = check_root(root, WHERE)
-    wanted = [
-        "case_num",
-        "clinic",
-        "derm",
-        *(column for column, _ in TASKS.values()),
-        *FEATURES,
-        *LEAKY,
-    ]
-    table = read_table(root, ("meta/meta.csv",), wanted, WHERE)
-    cases = pd.Series([f"case_{int(case):04d}" for case in table["case_num"]], name="case_num")
-    table = set_row_labels(table, cases, "case")
+    root = check_root(root, SOURCE)
+    table = _read_cases(root)
     target = pd.DataFrame(
         {task: labels(table[column], groups) for task, (column, groups) in TASKS.items()}
     )
-    warn_of_counts(target["DIAG"], COUNTS, WHERE)
+    warn_of_counts(target["DIAG"], SOURCE)
     data = pd.DataFrame({column: text(table[column]) for column in FEATURES})
     if include_leaky:
-        data = data.join(pd.DataFrame({column: text(table[column]) for column in LEAKY}))
+        data = data.join(pd.DataFrame({column: text(table[column]) for column in SOURCE.leaky}))
         data["seven_point_score"] = data["seven_point_score"].astype("float64")
     names = table[["clinic", "derm"]].apply(text, case=None)
     names = names.set_axis(["clinical", "dermoscopy"], axis=1)
     groups = names["clinical"].fillna(names["dermoscopy"]).str.lower().rename("image_file")
+    # A photograph named twice is the dermoscopic one; the groups keep the name that it shares.
     same = names["clinical"].str.lower() == names["dermoscopy"].str.lower()
     names["clinical"] = names["clinical"].mask(same)
     splits = _read_splits(root, len(table))
     return finish_loading(
+        SOURCE,
+        root,
         data,
         target[tasks] if len(tasks) > 1 else target[tasks[0]],
         groups,
         names,
-        root=root,
-        folders=("images",),
-        where=WHERE,
-        leaky=LEAKY,
-        include_leaky=include_leaky,
         on_missing=on_missing,
         return_X_y=return_X_y,
-        description="derm7pt",
-        subgroups={"sex": data["sex"], "site": data["location"]},
+        subgroups={"sex": "sex", "site": "location"},
         splits=lambda keep: _keep_splits(splits, keep),
     )
+
+
+def _read_cases(root):
+    published = [column for column, _ in TASKS.values()]
+    wanted = ["case_num", "clinic", "derm", *published, *FEATURES, *SOURCE.leaky]
+    table = read_table(SOURCE, root, ("meta/meta.csv",), wanted)
+    cases = pd.Series([f"case_{int(case):04d}" for case in table["case_num"]], name="case_num")
+    return set_row_labels(table, cases, "case")
 
 
 def _check_tasks(tasks):
@@ -214,7 +213,7 @@ def _check_tasks(tasks):
 def _read_splits(root, n_rows):
     splits = {}
     for name in SPLITS:
-        table = read_table(root, (f"meta/{name}_indexes.csv",), ["indexes"], WHERE)
+        table = read_table(SOURCE, root, (f"meta/{name}_indexes.csv",), ["indexes"])
         splits[name] = table["indexes"].to_numpy(dtype=np.intp)
     places = np.concatenate(list(splits.values()))
     if len(np.unique(places)) < len(places) or not ((places >= 0) & (places < n_rows)).all():

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sklearn_skin.datasets._bunch import finish_loading
+from sklearn_skin.datasets._bunch import Source, finish_loading
 from sklearn_skin.datasets._tables import (
     check_root,
     labels,
@@ -13,12 +13,15 @@ from sklearn_skin.datasets._tables import (
     warn_of_counts,
 )
 
-WHERE = "HAM10000 is published at https://doi.org/10.7910/DVN/DBW86T."
+SOURCE = Source(
+    name="ham10000",
+    where="HAM10000 is published at https://doi.org/10.7910/DVN/DBW86T.",
+    folders=("images", "HAM10000_images_part_1", "HAM10000_images_part_2"),
+    counts={"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142},
+    leaky=("dx_type",),
+)
 TABLES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
-FOLDERS = ("images", "HAM10000_images_part_1", "HAM10000_images_part_2")
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
-COUNTS = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142}
-LEAKY = ("dx_type",)
 
 
 def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=False):
@@ -88,11 +91,11 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
     >>> ham.data.shape, ham.groups.nunique()  # doctest: +SKIP
     ((10015, 4), 7470)
     """
-    root = check_root(root, WHERE)
-    table = read_table(root, TABLES, COLUMNS, WHERE)
+    root = check_root(root, SOURCE)
+    table = read_table(SOURCE, root, TABLES, COLUMNS)
     table = set_row_labels(table, table["image_id"], "image_id")
-    target = labels(table["dx"], {name: (name,) for name in COUNTS})
-    warn_of_counts(target, COUNTS, WHERE)
+    target = labels(table["dx"], {name: (name,) for name in SOURCE.counts})
+    warn_of_counts(target, SOURCE)
     data = pd.DataFrame(
         {
             "age": number(table["age"], zero_is_missing=True),
@@ -103,17 +106,13 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
     if include_leaky:
         data["dx_type"] = text(table["dx_type"])
     return finish_loading(
+        SOURCE,
+        root,
         data,
         target,
         text(table["lesion_id"], case=None),
         table[["image_id"]].set_axis(["image"], axis=1),
-        root=root,
-        folders=FOLDERS,
-        where=WHERE,
-        leaky=LEAKY,
-        include_leaky=include_leaky,
         on_missing=on_missing,
         return_X_y=return_X_y,
-        description="ham10000",
-        subgroups={"sex": data["sex"], "age": data["age"], "site": data["localization"]},
+        subgroups={"sex": "sex", "age": "age", "site": "localization"},
     )

@@ -2,29 +2,35 @@
 
 import pandas as pd
 
-from sklearn_skin.datasets._bunch import finish_loading
+from sklearn_skin.datasets._bunch import Source, finish_loading
 from sklearn_skin.datasets._tables import (
     check_root,
+    check_rows,
     number,
-    one_hot_labels,
+    read_one_hot,
     read_table,
     set_row_labels,
     text,
     warn_of_counts,
 )
 
-WHERE = "ISIC 2019 is published at https://challenge.isic-archive.com/data/#2019."
-FOLDERS = ("ISIC_2019_Training_Input", "images")
-COUNTS = {
-    "AK": 867,
-    "BCC": 3323,
-    "BKL": 2624,
-    "DF": 239,
-    "MEL": 4522,
-    "NV": 12875,
-    "SCC": 628,
-    "VASC": 253,
-}
+SOURCE = Source(
+    name="isic_2019",
+    where="ISIC 2019 is published at https://challenge.isic-archive.com/data/#2019.",
+    folders=("ISIC_2019_Training_Input", "images"),
+    counts={
+        "AK": 867,
+        "BCC": 3323,
+        "BKL": 2624,
+        "DF": 239,
+        "MEL": 4522,
+        "NV": 12875,
+        "SCC": 628,
+        "VASC": 253,
+    },
+    leaky=(),
+)
+METADATA = "ISIC_2019_Training_Metadata.csv"
 
 
 def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=False):
@@ -98,21 +104,14 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
     >>> isic.data.shape  # doctest: +SKIP
     (25331, 4)
     """
-    root = check_root(root, WHERE)
-    truth = read_table(root, ("ISIC_2019_Training_GroundTruth.csv",), ["image", *COUNTS], WHERE)
-    truth = set_row_labels(truth, truth["image"], "image_id")
-    target = one_hot_labels(truth, sorted(COUNTS), "diagnosis")
-    warn_of_counts(target, COUNTS, WHERE)
+    root = check_root(root, SOURCE)
+    target = read_one_hot(SOURCE, root, "ISIC_2019_Training_GroundTruth.csv", "image", "image_id")
+    warn_of_counts(target, SOURCE)
     columns = ["image", "age_approx", "anatom_site_general", "lesion_id", "sex"]
-    table = read_table(root, ("ISIC_2019_Training_Metadata.csv",), columns, WHERE)
+    table = read_table(SOURCE, root, (METADATA,), columns)
     table = set_row_labels(table, table["image"], "image_id")
-    unknown = truth.index.difference(table.index)
-    if len(unknown):
-        raise ValueError(
-            "ISIC_2019_Training_Metadata.csv must have a row for each labelled image; "
-            f"{len(unknown)} have none, first {unknown[0]!r}. {WHERE}"
-        )
-    table = table.loc[truth.index]
+    check_rows(SOURCE, METADATA, target.index, table.index)
+    table = table.loc[target.index]
     data = pd.DataFrame(
         {
             "age_approx": number(table["age_approx"], zero_is_missing=True),
@@ -122,21 +121,13 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
     )
     lesion = text(table["lesion_id"], case=None)
     return finish_loading(
+        SOURCE,
+        root,
         data,
         target,
         lesion.fillna(table["image"]),
         table[["image"]],
-        root=root,
-        folders=FOLDERS,
-        where=WHERE,
-        leaky=(),
-        include_leaky=include_leaky,
         on_missing=on_missing,
         return_X_y=return_X_y,
-        description="isic_2019",
-        subgroups={
-            "sex": data["sex"],
-            "age": data["age_approx"],
-            "site": data["anatom_site_general"],
-        },
+        subgroups={"sex": "sex", "age": "age_approx", "site": "anatom_site_general"},
     )

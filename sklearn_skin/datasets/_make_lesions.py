@@ -138,48 +138,31 @@ def make_lesions(
     ['diagnosis', 'veil', 'streaks']
     """
     image_columns = _check_image_columns(image_columns)
-    if interaction and n_classes > len(PROFILES):
-        raise ValueError(
-            f"`n_classes` must be at most {len(PROFILES)} with `interaction=True`; got {n_classes}."
-        )
     random_state = check_random_state(random_state)
+    # Streams of their own: the metadata stay the same however much the pictures draw.
     seeds = np.random.SeedSequence(random_state.randint(2**31 - 1)).spawn(2)
     rng = np.random.default_rng(seeds[0])
-
     sizes = _photographs(rng, n_samples, images_per_lesion)
     label, looks, profiles = _kinds(rng, len(sizes), n_classes, interaction)
     patients = make_patients(rng, profiles)
     levels = _criteria(rng, label, n_tasks)
-
     lesion, shot, index, groups = _rows(sizes)
+    shown = patients.iloc[lesion].set_axis(index)
     data = _hide(rng, patients.drop(columns="skin_tone"), missing_rate)
     data = data.iloc[lesion].set_axis(index)
     target = _labels(label, levels, n_tasks).iloc[lesion].set_axis(index)
     drawn = _draw(
         seeds[1], looks, patients["skin_tone"], levels, lesion, shot, image_columns, image_size
     )
-    if folder is not None:
-        drawn = _write(drawn, Path(folder), index, data, target, groups)
-    for place, column in enumerate(image_columns):
-        data.insert(
-            place, column, ImageArray(drawn[column]) if folder is None else as_images(drawn[column])
-        )
-
-    shown = patients.iloc[lesion].set_axis(index)
+    images = _as_columns(drawn, folder, index, pd.concat([data, target, groups], axis=1))
     return make_bunch(
-        data,
+        pd.concat([images, data], axis=1),
         target.iloc[:, 0] if n_tasks == 1 else target,
         groups,
         image_columns=image_columns,
         return_X_y=return_X_y,
         leaky_columns=[],
-        subgroups=make_subgroups(
-            index,
-            sex=shown["sex"],
-            age=shown["age"],
-            site=shown["site"],
-            skin_tone=(shown["skin_tone"] * 6).astype(int).clip(0, 5).add(1).astype("str"),
-        ),
+        subgroups=_subgroups(shown),
         DESCR=read_description("lesions"),
     )
 
@@ -227,6 +210,10 @@ def _rows(sizes):
 
 def _kinds(rng, n_lesions, n_classes, interaction):
     """Return each lesion's class, look and patient profile."""
+    if interaction and n_classes > len(PROFILES):
+        raise ValueError(
+            f"`n_classes` must be at most {len(PROFILES)} with `interaction=True`; got {n_classes}."
+        )
     label = rng.permutation(np.arange(n_lesions) % n_classes)
     if interaction:
         look = rng.integers(n_classes, size=n_lesions)
@@ -293,15 +280,21 @@ def _draw(seed, looks, skin_tone, levels, lesion, shot, image_columns, size):
     return drawn
 
 
-def _write(drawn, folder, index, data, target, groups):
-    """Write the images and the table; return {column: list of paths}."""
+def _subgroups(patients):
+    tone = (patients["skin_tone"] * 6).astype(int).clip(0, 5).add(1).astype("str")
+    told = {name: patients[name] for name in ("sex", "age", "site")}
+    return make_subgroups(patients.index, **told, skin_tone=tone)
+
+
+def _as_columns(drawn, folder, index, table):
+    """Return the image columns: in memory, or written to `folder` with the table."""
+    if folder is None:
+        return pd.DataFrame({name: ImageArray(images) for name, images in drawn.items()}, index)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths, names = {}, {}
+    names = pd.DataFrame({c: [f"{row}_{c}.jpg" for row in index] for c in drawn}, index)
     for column, images in drawn.items():
-        names[column] = [f"{row}_{column}.jpg" for row in index]
-        paths[column] = [str(folder / name) for name in names[column]]
-        for path, pixels in zip(paths[column], images):
-            Image.fromarray(pixels).save(path, quality=95)
-    table = pd.concat([pd.DataFrame(names, index), data, target, groups], axis=1)
-    table.to_csv(folder / "metadata.csv")
-    return paths
+        for name, pixels in zip(names[column], images):
+            Image.fromarray(pixels).save(folder / name, quality=95)
+    names.join(table).to_csv(folder / "metadata.csv")
+    return names.apply(lambda column: pd.Series(as_images(column, root=folder), index))

@@ -2,33 +2,38 @@
 
 import pandas as pd
 
-from sklearn_skin.datasets._bunch import finish_loading
+from sklearn_skin.datasets._bunch import Source, finish_loading
 from sklearn_skin.datasets._tables import (
     check_root,
+    check_rows,
     number,
-    one_hot_labels,
+    read_one_hot,
     read_table,
     set_row_labels,
     text,
     warn_of_counts,
 )
 
-WHERE = "MILK10k is published at https://doi.org/10.34970/648456."
-FOLDERS = ("MILK10k_Training_Input", "images")
+SOURCE = Source(
+    name="milk10k",
+    where="MILK10k is published at https://doi.org/10.34970/648456.",
+    folders=("MILK10k_Training_Input", "images"),
+    counts={
+        "AKIEC": 303,
+        "BCC": 2522,
+        "BEN_OTH": 44,
+        "BKL": 544,
+        "DF": 52,
+        "INF": 50,
+        "MAL_OTH": 9,
+        "MEL": 450,
+        "NV": 746,
+        "SCCKA": 473,
+        "VASC": 47,
+    },
+    leaky=("diagnosis_full", "diagnosis_confirm_type", "invasion_thickness_interval"),
+)
 TABLE = "MILK10k_Training_{}.csv"
-COUNTS = {
-    "AKIEC": 303,
-    "BCC": 2522,
-    "BEN_OTH": 44,
-    "BKL": 544,
-    "DF": 52,
-    "INF": 50,
-    "MAL_OTH": 9,
-    "MEL": 450,
-    "NV": 746,
-    "SCCKA": 473,
-    "VASC": 47,
-}
 CONCEPTS = (
     "ulceration_crust",
     "hair",
@@ -39,7 +44,6 @@ CONCEPTS = (
     "skin_markings_pen_ink_purple_pen",
 )
 SHARED = ("age_approx", "sex", "skin_tone_class", "site")
-LEAKY = ("diagnosis_full", "diagnosis_confirm_type", "invasion_thickness_interval")
 IMAGE_TYPES = {"clinical": "clinical: close-up", "dermoscopy": "dermoscopic"}
 
 
@@ -131,25 +135,11 @@ def load_milk10k(
     ((5240, 8), ['clinical', 'dermoscopy'])
     """
     tasks = _check_tasks(tasks, concept_threshold)
-    root = check_root(root, WHERE)
-    truth = read_table(root, (TABLE.format("GroundTruth"),), ["lesion_id", *COUNTS], WHERE)
-    truth = set_row_labels(truth, truth["lesion_id"], "lesion_id")
-    target = one_hot_labels(truth, sorted(COUNTS), "diagnosis")
-    warn_of_counts(target, COUNTS, WHERE)
-
-    halves = _split_by_type(root, truth.index)
-    first = halves["clinical"].combine_first(halves["dermoscopy"]).loc[truth.index]
-    data = pd.DataFrame(
-        {
-            "age_approx": number(first["age_approx"]),
-            "sex": text(first["sex"]),
-            "skin_tone_class": number(first["skin_tone_class"]),
-            "site": text(first["site"]),
-        }
-    )
-    for image, half in halves.items():
-        for concept in CONCEPTS:
-            data[f"{image}_MONET_{concept}"] = number(half[f"MONET_{concept}"])
+    root = check_root(root, SOURCE)
+    target = read_one_hot(SOURCE, root, TABLE.format("GroundTruth"), "lesion_id", "lesion_id")
+    warn_of_counts(target, SOURCE)
+    halves = _split_by_type(root, target.index)
+    data = _metadata(halves)
     target = _targets(target, data, tasks, concept_threshold)
     names = pd.DataFrame({image: half["isic_id"] for image, half in halves.items()})
     data = data.drop(columns=[f"dermoscopy_MONET_{task}" for task in tasks if task in CONCEPTS])
@@ -157,24 +147,15 @@ def load_milk10k(
         data = data.join(_supplement(root, names["dermoscopy"].fillna(names["clinical"])))
     skin_tone = (6 - data["skin_tone_class"]).astype("Int64").astype("str")
     return finish_loading(
+        SOURCE,
+        root,
         data,
         target,
-        pd.Series(truth.index, truth.index, name="lesion_id"),
+        pd.Series(target.index, target.index, name="lesion_id"),
         names,
-        root=root,
-        folders=FOLDERS,
-        where=WHERE,
-        leaky=LEAKY,
-        include_leaky=include_leaky,
         on_missing=on_missing,
         return_X_y=return_X_y,
-        description="milk10k",
-        subgroups={
-            "sex": data["sex"],
-            "age": data["age_approx"],
-            "site": data["site"],
-            "skin_tone": skin_tone,
-        },
+        subgroups={"sex": "sex", "age": "age_approx", "site": "site", "skin_tone": skin_tone},
     )
 
 
@@ -193,7 +174,7 @@ def _check_tasks(tasks, threshold):
 def _split_by_type(root, lesions):
     """Return {image column: rows of that type, one per lesion, in the order of `lesions`}."""
     columns = ["lesion_id", "image_type", "isic_id", *SHARED, *(f"MONET_{c}" for c in CONCEPTS)]
-    table = read_table(root, (TABLE.format("Metadata"),), columns, WHERE)
+    table = read_table(SOURCE, root, (TABLE.format("Metadata"),), columns)
     kind = text(table["image_type"])
     wrong = ~kind.isin(IMAGE_TYPES.values())
     if wrong.any():
@@ -201,17 +182,29 @@ def _split_by_type(root, lesions):
             f"column 'image_type' must hold {sorted(IMAGE_TYPES.values())}; "
             f"got {table['image_type'][wrong].iloc[0]!r}."
         )
-    unknown = lesions.difference(table["lesion_id"])
-    if len(unknown):
-        raise ValueError(
-            f"{TABLE.format('Metadata')} must have rows for each labelled lesion; {len(unknown)} "
-            f"have none, first {unknown[0]!r}. {WHERE}"
-        )
+    check_rows(SOURCE, TABLE.format("Metadata"), lesions, table["lesion_id"])
     halves = {}
     for image, word in IMAGE_TYPES.items():
         half = table[kind == word]
         halves[image] = set_row_labels(half, half["lesion_id"], "lesion_id").reindex(lesions)
     return halves
+
+
+def _metadata(halves):
+    # Both rows of a lesion describe the same patient; either may be absent.
+    first = halves["clinical"].combine_first(halves["dermoscopy"]).loc[halves["clinical"].index]
+    data = pd.DataFrame(
+        {
+            "age_approx": number(first["age_approx"]),
+            "sex": text(first["sex"]),
+            "skin_tone_class": number(first["skin_tone_class"]),
+            "site": text(first["site"]),
+        }
+    )
+    for image, half in halves.items():
+        for concept in CONCEPTS:
+            data[f"{image}_MONET_{concept}"] = number(half[f"MONET_{concept}"])
+    return data
 
 
 def _targets(diagnosis, data, tasks, threshold):
@@ -229,6 +222,6 @@ def _targets(diagnosis, data, tasks, threshold):
 
 def _supplement(root, isic_ids):
     """Return the leaky columns by lesion; the table is joined by image id, never by position."""
-    table = read_table(root, (TABLE.format("Supplement"),), ["isic_id", *LEAKY], WHERE)
+    table = read_table(SOURCE, root, (TABLE.format("Supplement"),), ["isic_id", *SOURCE.leaky])
     table = set_row_labels(table, table["isic_id"], "isic_id").reindex(isic_ids)
-    return table.set_axis(isic_ids.index)[list(LEAKY)].apply(text, case=None)
+    return table.set_axis(isic_ids.index)[list(SOURCE.leaky)].apply(text, case=None)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sklearn_skin.datasets._bunch import finish_loading
+from sklearn_skin.datasets._bunch import Source, finish_loading
 from sklearn_skin.datasets._tables import (
     check_root,
     labels,
@@ -14,10 +14,13 @@ from sklearn_skin.datasets._tables import (
     warn_of_counts,
 )
 
-WHERE = "PAD-UFES-20 is published at https://doi.org/10.17632/zr7vgbcyr2.1."
-FOLDERS = ("images", "imgs_part_1", "imgs_part_2", "imgs_part_3")
-COUNTS = {"ACK": 730, "BCC": 845, "MEL": 52, "NEV": 244, "SCC": 192, "SEK": 235}
-LEAKY = ("biopsed",)
+SOURCE = Source(
+    name="pad_ufes_20",
+    where="PAD-UFES-20 is published at https://doi.org/10.17632/zr7vgbcyr2.1.",
+    folders=("images", "imgs_part_1", "imgs_part_2", "imgs_part_3"),
+    counts={"ACK": 730, "BCC": 845, "MEL": 52, "NEV": 244, "SCC": 192, "SEK": 235},
+    leaky=("biopsed",),
+)
 # Column of the table -> kind. The first block is only asked of some patients.
 HISTORY = {
     "smoke": "truth",
@@ -132,14 +135,14 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
     >>> pad.data.shape, pad.groups.nunique()  # doctest: +SKIP
     ((2298, 22), 1373)
     """
-    root = check_root(root, WHERE)
+    root = check_root(root, SOURCE)
     kinds = HISTORY | ALWAYS
-    wanted = ["img_id", "patient_id", "diagnostic", *kinds, *LEAKY]
-    table = read_table(root, ("metadata.csv",), wanted, WHERE)
+    wanted = ["img_id", "patient_id", "diagnostic", *kinds, *SOURCE.leaky]
+    table = read_table(SOURCE, root, ("metadata.csv",), wanted)
     stems = table["img_id"].astype("str").str.replace(r"\.\w+$", "", regex=True)
     table = set_row_labels(table, stems, "img_id")
-    target = labels(table["diagnostic"], {name: (name.lower(),) for name in COUNTS})
-    warn_of_counts(target, COUNTS, WHERE)
+    target = labels(table["diagnostic"], {name: (name.lower(),) for name in SOURCE.counts})
+    warn_of_counts(target, SOURCE)
     data = pd.DataFrame(
         {
             RENAME.get(column, column): READ[kinds[column]](table[column])
@@ -151,23 +154,14 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
         data["biopsed"] = truth(table["biopsed"])
     skin_tone = data["fitzpatrick"].astype("Int64").astype("str")
     return finish_loading(
+        SOURCE,
+        root,
         data,
         target,
         text(table["patient_id"], case=None),
         table[["img_id"]].set_axis(["image"], axis=1),
-        root=root,
-        folders=FOLDERS,
-        where=WHERE,
-        leaky=LEAKY,
-        include_leaky=include_leaky,
         on_missing=on_missing,
         return_X_y=return_X_y,
-        description="pad_ufes_20",
-        subgroups={
-            "sex": data["gender"],
-            "age": data["age"],
-            "site": data["region"],
-            "skin_tone": skin_tone,
-        },
+        subgroups={"sex": "gender", "age": "age", "site": "region", "skin_tone": skin_tone},
         missingness_columns=[RENAME.get(column, column) for column in HISTORY],
     )

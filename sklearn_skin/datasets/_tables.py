@@ -10,28 +10,27 @@ import pandas as pd
 UNKNOWN = ("", "unknown", "unk", "nan", "na", "n/a", "none")
 
 
-def check_root(root, where):
+def check_root(root, source):
     """Return `root` as a Path that is a folder."""
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"`root` must be the data set's folder; {folder} is not one. {where}"
+            f"`root` must be the data set's folder; {folder} is not one. {source.where}"
         )
     return folder
 
 
-def read_table(root, names, columns, where):
+def read_table(source, root, names, columns):
     """Read the first table of `names` that is below `root`, and check its columns.
 
     Parameters
     ----------
+    source : Source
     root : pathlib.Path
     names : sequence of str
         File names to try, in order; ``.tab`` files are tab-separated.
     columns : sequence of str
         Columns that must be there.
-    where : str
-        Sentence that says where to get the data.
 
     Returns
     -------
@@ -40,7 +39,7 @@ def read_table(root, names, columns, where):
     """
     path = next((root / name for name in names if (root / name).is_file()), None)
     if path is None:
-        raise FileNotFoundError(f"{' or '.join(names)} is missing in {root}. {where}")
+        raise FileNotFoundError(f"{' or '.join(names)} is missing in {root}. {source.where}")
     # "NA" and "None" are words in some columns; `text` decides which of them mean missing.
     table = pd.read_csv(
         path,
@@ -53,7 +52,7 @@ def read_table(root, names, columns, where):
     missing = [column for column in columns if column not in table]
     if missing:
         raise ValueError(
-            f"{path} must have the columns {missing}; it has {list(table.columns)}. {where}"
+            f"{path} must have the columns {missing}; it has {list(table.columns)}. {source.where}"
         )
     return table
 
@@ -108,16 +107,29 @@ def labels(values, groups):
     return words.replace({word: name for name, group in groups.items() for word in group})
 
 
-def one_hot_labels(table, classes, name):
-    """Return the class of each row from 0/1 columns, one per class."""
+def read_one_hot(source, root, name, ids, index_name):
+    """Return the target of a table with a column of ids, `ids`, and a 0/1 column per class."""
+    table = read_table(source, root, (name,), [ids, *source.counts])
+    table = set_row_labels(table, table[ids], index_name)
+    classes = sorted(source.counts)
     hot = np.column_stack([number(table[column]).to_numpy() for column in classes]) > 0.5
     wrong = np.flatnonzero(hot.sum(axis=1) != 1)
     if len(wrong):
         raise ValueError(
-            f"each row must have exactly one of {list(classes)} set; row {table.index[wrong[0]]!r} "
+            f"each row must have exactly one of {classes} set; row {table.index[wrong[0]]!r} "
             f"has {int(hot[wrong[0]].sum())} (as have {len(wrong)} rows)."
         )
-    return pd.Series(np.asarray(classes)[hot.argmax(axis=1)], table.index, dtype="str", name=name)
+    return pd.Series(np.asarray(classes)[hot.argmax(axis=1)], table.index, "str", "diagnosis")
+
+
+def check_rows(source, name, index, rows):
+    """Raise where the labelled rows `index` are not all among the `rows` of the table `name`."""
+    unknown = index.difference(pd.Index(rows))
+    if len(unknown):
+        raise ValueError(
+            f"{name} must have a row for each one that is labelled; {len(unknown)} have none, "
+            f"first {unknown[0]!r}. {source.where}"
+        )
 
 
 def set_row_labels(table, ids, name):
@@ -129,19 +141,19 @@ def set_row_labels(table, ids, name):
     return table.set_axis(pd.Index(ids, name=name, dtype="str"))
 
 
-def warn_of_counts(target, expected, where):
+def warn_of_counts(target, source):
     """Warn where the classes are not as frequent as in the published table."""
     found = target.value_counts().to_dict()
     wrong = {
         name: (count, found.get(name, 0))
-        for name, count in expected.items()
+        for name, count in source.counts.items()
         if found.get(name, 0) != count
     }
     if wrong:
         table = ", ".join(f"{name} {has} of {wants}" for name, (wants, has) in wrong.items())
         warnings.warn(
             f"The table's class counts are not the published ones: {table}. "
-            f"Is it a part of the data set, or another version? {where}",
+            f"Is it a part of the data set, or another version? {source.where}",
             UserWarning,
             stacklevel=3,
         )
