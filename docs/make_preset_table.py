@@ -20,7 +20,9 @@ def recipe(preset):
     if preset.sampler is not None:
         lines += call("ClassBalancedSampler", preset.sampler)
     lines += call(preset.classifier.__name__, preset.parameters)
-    return lines if preset.wrapper is None else [*lines, f"{preset.wrapper.__name__}(first_stage=...)"]
+    return (
+        lines if preset.wrapper is None else [*lines, f"{preset.wrapper.__name__}(first_stage=...)"]
+    )
 
 
 def make_page():
