@@ -81,6 +81,7 @@ PRESETS = {
         {
             "fusion": "cross_attention",
             "backbone": "dermiresnet",
+            # There are none for this network.
             "weights": None,
             "optimizer": "adam",
             "lr": 1e-3,
@@ -202,6 +203,7 @@ PRESETS = {
             **_COSINE_ADAM,
             "batch_size": 32,
             "early_stopping": True,
+            # As long as the training: nothing stops early, and the best epoch is brought back.
             "patience": 250,
             "monitor": "mean_task_accuracy",
             "augment": {"flip": 0.5, "shift": 0.1},

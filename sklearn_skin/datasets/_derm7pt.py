@@ -226,5 +226,6 @@ def _read_splits(root, n_rows):
 
 def _keep_splits(splits, keep):
     """Return the positions among the kept rows."""
+    # Of a kept row: how many are kept before it.
     position = np.cumsum(keep) - 1
     return {name: position[places[keep[places]]] for name, places in splits.items()}

@@ -109,6 +109,7 @@ def draw_lesion(rng, look, size, *, skin_tone, criteria=(), zoom=1.0, hairs=0, v
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
+# Every structure of every lesion asks for it again.
 @lru_cache(maxsize=8)
 def _grid(size):
     step = ((np.arange(size, dtype=np.float32) + 0.5) / size) - 0.5
@@ -143,7 +144,9 @@ class _Outline:
         edge = _lobes(rng, look.irregularity, np.arctan2(along, across))
         edge += 0.5 * look.irregularity * smooth_noise(rng, size, 10)
         self.depth = np.hypot(across, along) / (self.radius * np.clip(edge, 0.45, 1.7))
+        # No edge is sharper than a pixel.
         softness = max(look.softness, 0.5 / size) / self.radius
+        # exp overflows float32 beyond 88.
         exponent = np.clip((self.depth - 1) / softness, -40, 40)
         self.mask = (1 / (1 + np.exp(exponent)))[..., None].astype(np.float32)
 
@@ -194,8 +197,9 @@ def _patch(rng, outline, reach, width):
 
 
 def _strokes(size, lines, thickness):
-    """Return the mask of polylines; drawn four times finer than a pixel."""
+    """Return the mask of polylines, whose points may lie between pixels."""
     mask = np.zeros((size, size), np.uint8)
+    # OpenCV takes whole numbers, here with 4 bits after the point.
     points = [np.round(line * 16).astype(np.int32) for line in lines]
     cv2.polylines(mask, points, False, 255, max(1, round(thickness * size)), cv2.LINE_AA, 4)
     return mask.astype(np.float32) / 255
@@ -303,5 +307,6 @@ def photograph_again(rng, pixels):
     turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), rng.uniform(0.9, 1.12))
     turn[:, 2] += rng.uniform(-0.04, 0.04, size=2) * size
     turned = cv2.warpAffine(pixels, turn, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    # Brightness, and a cast of colour.
     light = rng.uniform(0.93, 1.07) * rng.uniform(0.98, 1.02, size=3)
     return np.clip(turned * light + 0.5, 0, 255).astype(np.uint8)

@@ -31,7 +31,9 @@ def _walk(folder, deep):
         return
     for place, folders, names in os.walk(folder):
         if not deep:
+            # Emptied in place, it tells os.walk not to go down.
             folders.clear()
+        # Which of two files of one name is found must not depend on the file system's order.
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES):
@@ -47,6 +49,7 @@ def find_images(names, listing):
     """
 
     def find(name):
+        # Some tables were written on Windows.
         key = name.strip().replace("\\", "/").lower()
         base = key.rsplit("/", 1)[-1]
         stem = base.rsplit(".", 1)[0] if base.endswith(SUFFIXES) else base
@@ -84,6 +87,7 @@ def find_image_columns(names, listing, *, on_missing, where):
     paths = pd.DataFrame({column: find_images(names[column], listing) for column in names})
     lost = (paths.isna() & names.notna()).to_numpy()
     n_lost = int(lost.sum())
+    # Not a single image: the folder is wrong, whatever may be missing.
     if n_lost and (on_missing == "raise" or n_lost == int(names.notna().to_numpy().sum())):
         first = ", ".join(repr(name) for name in names.to_numpy()[lost][:N_NAMED])
         raise FileNotFoundError(

@@ -20,6 +20,7 @@ SOURCE = Source(
     counts={"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142},
     leaky=("dx_type",),
 )
+# The repository's own download is tab-separated, copies elsewhere have commas.
 TABLES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 

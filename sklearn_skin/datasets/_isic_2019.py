@@ -119,6 +119,7 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
             "anatom_site_general": text(table["anatom_site_general"]),
         }
     )
+    # An image without a lesion's id is a group of its own.
     lesion = text(table["lesion_id"], case=None)
     return finish_loading(
         SOURCE,

@@ -192,6 +192,7 @@ def _photographs(rng, n_samples, images_per_lesion):
         low, high = images_per_lesion
     else:
         low = high = images_per_lesion
+    # As many lesions as could be needed; the one that fills the rows gives up what is too many.
     sizes = rng.integers(low, high + 1, size=n_samples)
     n_lesions = int(np.searchsorted(sizes.cumsum(), n_samples)) + 1
     sizes = sizes[:n_lesions]
@@ -237,6 +238,7 @@ def _criteria(rng, label, n_tasks):
     levels = {}
     for place, (name, (words, _)) in enumerate(CRITERIA.items()):
         asked = place < n_tasks - 1
+        # More frequent in every other class: a task tells about the diagnosis without giving it.
         often = np.where((label + place) % 2, 0.7, 0.4) if asked else 0.08
         there = rng.uniform(size=len(label)) < often
         levels[name] = there * rng.integers(1, len(words), size=len(label))

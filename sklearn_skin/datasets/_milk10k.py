@@ -142,6 +142,7 @@ def load_milk10k(
     data = _metadata(halves)
     target = _targets(target, data, tasks, concept_threshold)
     names = pd.DataFrame({image: half["isic_id"] for image, half in halves.items()})
+    # A task's labels are this score, cut in two.
     data = data.drop(columns=[f"dermoscopy_MONET_{task}" for task in tasks if task in CONCEPTS])
     if include_leaky:
         data = data.join(_supplement(root, names["dermoscopy"].fillna(names["clinical"])))

@@ -47,9 +47,11 @@ ALWAYS = {
     "bleed": "truth",
     "elevation": "truth",
 }
+KINDS = HISTORY | ALWAYS
 READ = {
     "truth": truth,
     "text": text,
+    # The table has both spellings of the country.
     "place": lambda values: text(values, case="upper", rename={"BRASIL": "BRAZIL"}),
     "number": number,
     "size": lambda values: number(values, zero_is_missing=True),
@@ -136,18 +138,18 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
     ((2298, 22), 1373)
     """
     root = check_root(root, SOURCE)
-    kinds = HISTORY | ALWAYS
-    wanted = ["img_id", "patient_id", "diagnostic", *kinds, *SOURCE.leaky]
+    wanted = ["img_id", "patient_id", "diagnostic", *KINDS, *SOURCE.leaky]
     table = read_table(SOURCE, root, ("metadata.csv",), wanted)
+    # Copies of the data set come with other image formats than the table's ".png".
     stems = table["img_id"].astype("str").str.replace(r"\.\w+$", "", regex=True)
     table = set_row_labels(table, stems, "img_id")
     target = labels(table["diagnostic"], {name: (name.lower(),) for name in SOURCE.counts})
     warn_of_counts(target, SOURCE)
     data = pd.DataFrame(
         {
-            RENAME.get(column, column): READ[kinds[column]](table[column])
+            RENAME.get(column, column): READ[KINDS[column]](table[column])
             for column in table
-            if column in kinds
+            if column in KINDS
         }
     )
     if include_leaky:

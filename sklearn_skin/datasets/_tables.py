@@ -46,6 +46,7 @@ def read_table(source, root, names, columns):
         sep="\t" if path.suffix == ".tab" else ",",
         na_values=[""],
         keep_default_na=False,
+        # In chunks pandas would guess the type of a column anew each time, and mix them.
         low_memory=False,
     )
     table.columns = table.columns.str.strip()
@@ -59,6 +60,7 @@ def read_table(source, root, names, columns):
 
 def text(values, *, case="lower", rename=None):
     """Return a column of text: trimmed, in one case, words for "unknown" as NaN."""
+    # pandas' str keeps NaN, where Python's makes the word "nan" of it.
     values = values.astype("str").str.strip()
     values = values.mask(values.str.lower().isin(UNKNOWN))
     values = getattr(values.str, case)() if case else values
@@ -79,6 +81,7 @@ def number(values, *, zero_is_missing=False):
     """Return a column of float64 with NaN for what is unknown."""
     words = text(values)
     numbers = pd.to_numeric(words, errors="coerce").astype(np.float64)
+    # to_numeric would raise by itself, without the row.
     wrong = words[numbers.isna() & words.notna()]
     if len(wrong):
         raise ValueError(
@@ -155,7 +158,7 @@ def warn_of_counts(target, source):
             f"The table's class counts are not the published ones: {table}. "
             f"Is it a part of the data set, or another version? {source.where}",
             UserWarning,
-            stacklevel=3,
+            stacklevel=3,  # whoever calls the loader
         )
 
 

@@ -73,6 +73,7 @@ class StudyObjective:
         self.estimator = estimator
         self.X = X
         self.y = y
+        # Once, since Optuna wants the same ranges in every trial of a study.
         self.space = search_space(estimator) if space is None else dict(space)
         self.cv = cv
         self.groups = None if groups is None else np.asarray(groups)
@@ -178,6 +179,7 @@ def _strata(y):
     first = y.iloc[:, 0] if getattr(y, "ndim", 1) == 2 and hasattr(y, "iloc") else np.asarray(y)
     first = np.asarray(first)
     first = first[:, 0] if first.ndim == 2 else first
+    # NumPy cannot sort None among labels; a gap is a stratum like others.
     return first.astype(str) if first.dtype == object else first
 
 

@@ -59,6 +59,7 @@ class PruningCallback(Callback):
         return self
 
     def __getstate__(self):
+        # A trial belongs to its process and its database; a saved network must not drag it along.
         return {"trial": None, "monitor": self.monitor, "_curves": []}
 
     def on_train_begin(self, net, **kwargs):

@@ -100,6 +100,7 @@ def _ranges(part):
     if hasattr(part, "search_ranges"):
         return part.search_ranges()
     ranges = {}
+    # Parents first: a subclass of SVC is searched like SVC, unless it is known itself.
     for cls in reversed(type(part).__mro__):
         for name, values in _OTHERS.get(cls.__name__, {}).items():
             excludes = _UNLESS.get((cls.__name__, name))

@@ -66,6 +66,7 @@ class ClassBalancedSampler(BaseSampler):
     array([5, 5])
     """
 
+    # imbalanced-learn would check `sampling_strategy`, a parameter that there is not.
     _sampling_type = "bypass"
 
     _parameter_constraints = {
@@ -118,6 +119,7 @@ class ClassBalancedSampler(BaseSampler):
             If `n_per_class` names a class that is not there, or `y` holds a single class, no
             class labels or missing ones.
         """
+        # Not the base class's method: it takes the table apart and asks for numbers.
         labels = self._labels(X, y)
         self._resample(X, labels)
         return take_rows(X, self.sample_indices_), take_rows(y, self.sample_indices_)
@@ -130,6 +132,7 @@ class ClassBalancedSampler(BaseSampler):
         self._validate_params()
         check_rows(self, X)
         check_consistent_length(X, y)
+        # As objects: beside texts NumPy makes the word "nan" of a NaN, which is no gap any more.
         if np.any(pd.isna(np.asarray(y, dtype=object))):
             raise ValueError("y has missing labels. Drop these rows, or use MultiTaskSampler.")
         check_classification_targets(y)
@@ -160,14 +163,14 @@ class ClassBalancedSampler(BaseSampler):
         for label, target in self.sampling_strategy_.items():
             rows = np.flatnonzero(labels == label)
             rounds, rest = divmod(target, len(rows))
+            # Without replacement, so that no row is repeated twice before another is once.
             some = rng.choice(rows, size=rest, replace=False)
             if rounds == 0:
                 kept.append(some)
             else:
                 kept.append(rows)
                 repeated.extend([np.tile(rows, rounds - 1), some])
-        empty = np.empty(0, dtype=int)
-        self.sample_indices_ = np.concatenate([np.sort(np.concatenate(kept)), *repeated, empty])
+        self.sample_indices_ = np.concatenate([np.sort(np.concatenate(kept)), *repeated])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -75,6 +75,7 @@ class MultiTaskSampler(BaseSampler):
     array([0.5, 0.5])
     """
 
+    # imbalanced-learn would check `sampling_strategy`, a parameter that there is not.
     _sampling_type = "bypass"
 
     _parameter_constraints = {
@@ -147,6 +148,7 @@ class MultiTaskSampler(BaseSampler):
         members = [_members(task, labels) for task, labels in enumerate(tasks)]
         n_rows = len(tasks[0].known)
         n_samples = n_rows if self.n_samples == "auto" else self.n_samples
+        # More rows than the repeats allow: every row then comes equally often.
         limit = max(self.max_repeats, n_samples / n_rows) / n_samples
         times = n_samples * _balance(members, n_rows, self.n_iter, limit)
         self.sampling_strategy_ = [
@@ -183,6 +185,7 @@ def _balance(members, n_rows, n_iter, limit):
             known_share = sum(len(rows) for rows in task.values()) / n_rows
             for rows in task.values():
                 shares[rows] *= known_share / len(task) / shares[rows].sum()
+        # In every round: the next one balances what capping has unbalanced.
         shares = _cap(shares / shares.sum(), limit)
     return shares
 
@@ -194,6 +197,7 @@ def _cap(shares, limit):
         excess = shares[capped].sum() - limit * capped.sum()
         if excess <= 1e-12 or capped.all():
             break
+        # What others get may lift some above the limit, hence the loop; each round caps one more.
         shares = np.where(capped, limit, shares)
         shares[~capped] *= 1 + excess / shares[~capped].sum()
     return shares

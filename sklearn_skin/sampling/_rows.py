@@ -12,6 +12,7 @@ def check_rows(sampler, X):
         check_array(X, dtype=None, accept_sparse=["csr", "csc"], ensure_all_finite=False)
     elif len(X) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    # Notes names and number of columns alone: images would not survive as an array.
     validate_data(sampler, X=X, reset=True, skip_check_array=True)
 
 
@@ -46,4 +47,5 @@ def count_repetitions(rows):
 
 def image_columns(X):
     """Return the names of the columns of dtype image."""
+    # By name: a table without images needs no import of the dtype.
     return [name for name, dtype in X.dtypes.items() if getattr(dtype, "name", "") == "image"]

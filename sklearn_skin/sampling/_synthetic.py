@@ -102,6 +102,7 @@ class SyntheticSampler(BaseSampler):
         self._check(X)
         self.sampler_ = clone(self.sampler)
         resampled = self.sampler_.fit_resample(X, y)
+        # imbalanced-learn's samplers do not all set all of them.
         for name in ("sampling_strategy_", "n_features_in_", "feature_names_in_"):
             if hasattr(self.sampler_, name):
                 setattr(self, name, getattr(self.sampler_, name))
@@ -126,6 +127,7 @@ def _columns_of_images(X):
     """Return columns of dtype image, of paths of image files, and of arrays."""
     found = set(image_columns(X))
     for name in X.columns.difference(list(found), sort=False):
+        # The first value that is there tells: paths and pictures do not share a column with others.
         first = next((value for value in X[name] if isinstance(value, str) or _is_array(value)), "")
         if _is_array(first) or first.lower().endswith(_SUFFIXES):
             found.add(name)
