@@ -113,9 +113,16 @@ def test_another_direction_is_an_error(tmp_path):
         make_study("a", tmp_path / "s.db", direction="minimize")
 
 
-def test_time_runs_out(tmp_path):
-    study = run_study(make_study("a", ":memory:"), Slow(), 10_000, timeout=0.3)
-    assert 0 < len(study.trials) < 100
+def test_no_trial_begins_after_the_time_is_up(monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+
+    def takes_a_second(trial):
+        seconds[0] += 1
+        return parabola(trial)
+
+    study = run_study(make_study("a", ":memory:"), takes_a_second, 100, timeout=5.5)
+    assert states(study) == [TrialState.COMPLETE] * 6
 
 
 def test_a_study_of_a_pipeline_gets_better_and_gives_the_best(tmp_path):
