@@ -49,6 +49,7 @@ class Decoder(nn.Module):
     def forward(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
         """Map feature maps (n, d, h', w') to images (n, out_channels, *size)."""
         last = len(self.convolutions) - 1
+        # Never beyond the goal: a step down at the end would throw away what was drawn.
         doublings = 0
         while doublings <= last and all(
             side << (doublings + 1) <= goal for side, goal in zip(maps.shape[2:], size, strict=True)

@@ -37,6 +37,7 @@ class ResidualUnit(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.LeakyReLU(),
             nn.Dropout2d(dropout),
+            # BatchNorm takes a bias before it away and has one of its own.
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )

@@ -60,6 +60,7 @@ class ImageColumns(nn.Module):
         self.vector_features = sum(self._backbone(j).vector_features for j in range(self.n_images))
 
     def _backbone(self, column: int) -> Backbone:
+        # A shared backbone is the first and the last for every column.
         backbone = self.backbones[min(column, len(self.backbones) - 1)]
         assert isinstance(backbone, Backbone)
         return backbone
@@ -75,6 +76,7 @@ class ImageColumns(nn.Module):
 
     def join(self, maps: Sequence[Tensor]) -> Tensor:
         """Concatenate k maps into one (n, sum of channels, h', w')."""
+        # Down to the smallest: enlarging the others would only invent positions.
         height = min(image.shape[2] for image in maps)
         width = min(image.shape[3] for image in maps)
         same = [

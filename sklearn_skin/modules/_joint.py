@@ -124,6 +124,7 @@ class JointFusionNet(LesionNetwork):
             metadata_dim = n_metadata if self.reads_raw else self._encoder().out_features
             self.fusion = make_fusion(fusion, self._image_dim(), metadata_dim, **options)
         widths = self._widths()
+        # With one modality there is nothing to fuse, and its own branch is the last one.
         self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
         self.classifiers = nn.ModuleDict(
             {
@@ -138,7 +139,8 @@ class JointFusionNet(LesionNetwork):
             }
         )
 
-    # Whether f_I and f_M are classified beside the fused feature.
+    # Whether f_I and f_M are classified beside the fused feature; of the class, since __init__
+    # needs it before a subclass could have set anything.
     _individual = False
 
     def _image_dim(self) -> int:
@@ -190,6 +192,7 @@ class JointFusionNet(LesionNetwork):
         check_metadata(metadata, self.n_metadata)
         maps, metadata = self.missing(list(maps), metadata, present)
         found: dict[str, Tensor] = {}
+        # Pooling may be a network of its own (DermiResNet), so only where someone reads it.
         if maps and (self._individual or self.fusion is None or self.takes == "vector"):
             found["image"] = self.image_dropout(self.images.pool(maps))
         if self.encoder is not None:

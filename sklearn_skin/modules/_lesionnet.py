@@ -115,6 +115,7 @@ class LesionNet(LesionNetwork):
             for own in columns
         )
         self.boosts = nn.Parameter(torch.ones(n_images))
+        # Each block's pool rounds down.
         flat = channels * (image_size[0] // 4) * (image_size[1] // 4)
         total = sum(n_classes)
         self.modality_logits = nn.ModuleList(

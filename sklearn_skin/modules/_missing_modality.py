@@ -77,7 +77,9 @@ class MissingModality(nn.Module):
         group_of = torch.full((n_metadata,), len(groups))
         for number, group in enumerate(groups):
             group_of[group] = number
+        # Columns in no group are hidden together, by the last draw.
         self.n_groups = len(groups) + 1
+        # Not persistent: it follows from the options, and weights fit other groupings too.
         self.register_buffer("group_of", group_of, persistent=False)
 
     def forward(
@@ -108,6 +110,7 @@ class MissingModality(nn.Module):
         if self.training and self.modality_dropout:
             if present is None:
                 present = maps[0].new_ones((len(maps[0]), len(maps)), dtype=torch.bool)
+            # Images first: a row that lost them all must keep its metadata.
             present = self._drop_images(present, metadata is not None)
             if metadata is not None:
                 metadata = self._drop_metadata(metadata, present)
@@ -123,6 +126,7 @@ class MissingModality(nn.Module):
         kept = present & (torch.rand(present.shape, device=present.device) >= self.modality_dropout)
         if has_metadata:
             return kept
+        # Rows that would be left empty keep all they had.
         return torch.where(kept.any(dim=1, keepdim=True), kept, present)
 
     def _drop_metadata(self, metadata: Tensor, present: Tensor) -> Tensor:

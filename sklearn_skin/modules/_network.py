@@ -55,6 +55,7 @@ class LesionNetwork(nn.Module, ABC):
         freeze : None, "backbone" or int
             Nothing, everything, or the number of leading stages; see `make_backbone`.
         """
+        # Backbones lie at different depths: shared, one per column, or inside an encoder.
         for part in self.modules():
             if isinstance(part, Backbone):
                 part.freeze(freeze)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules._timm_body import TimmBody
 from sklearn_skin.modules.backbones import make_backbone
 
 __all__ = ["StagedEncoder"]
@@ -156,7 +157,9 @@ class StagedEncoder(nn.Module):
         self.backbone = make_backbone(
             name, weights=weights, freeze=freeze, image_size=image_size, keep_head=keep_classifier
         )
-        model: Any = getattr(self.backbone.body, "network", nn.Identity())
+        body = self.backbone.body
+        # DermiResNet has no timm network inside; an empty one is refused like any other.
+        model: Any = body.network if isinstance(body, TimmBody) else nn.Identity()
         # Paths, not modules: each weight then has one name in the state dict.
         self._parts = _split(model, name)
         self.channels = [info["num_chs"] for info in model.feature_info[-4:]]

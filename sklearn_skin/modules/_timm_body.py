@@ -38,6 +38,7 @@ class TimmBody(nn.Module):
 
     def _to_grid(self, tokens: Tensor, aspect: float) -> Tensor:
         tokens = tokens[:, self.n_prefix :]
+        # Tokens come as a plain sequence; the grid has the image's proportions.
         height = round(math.sqrt(tokens.shape[1] * aspect))
         return tokens.transpose(1, 2).unflatten(2, (height, tokens.shape[1] // height))
 
@@ -99,6 +100,7 @@ def make_timm_body(
         network = _create_network(name, False, options, in_chans)
         if weights is not None:
             load_weights(network, weights, name, in_chans)
+    # timm keeps these with num_classes=0; unused weights would be trained, hashed and saved.
     if not keep_head:
         for head in ("pre_logits", "conv_head", "norm_head"):
             if head in head_names(network):
@@ -110,6 +112,7 @@ def make_timm_body(
     grouped = timm.models.group_parameters(network, network.group_matcher(coarse=True))
     stages = _stages_of([n for n, _ in body.named_parameters()], grouped, "network.")
     mean, std = (tuple(map(float, default[key])) for key in ("mean", "std"))
+    # Other channels have no statistics of their own; the mean over the colours stands in.
     if in_chans != len(mean):
         mean, std = ((sum(v) / len(v),) * in_chans for v in (mean, std))
     return body, int(network.num_features), (mean, std), stages

@@ -80,6 +80,7 @@ class EncoderPair(nn.Module):
         if len(encoders) not in (1, 2):
             raise ValueError(f"Two images need one or two encoders; got {len(encoders)}.")
         self.encoders = nn.ModuleList(encoders)
+        # With one encoder both are the same.
         clinical, dermoscopy = encoders[0], encoders[-1]
         self.out_features = (clinical.out_features, dermoscopy.out_features)
         self.attentions = nn.ModuleList()
@@ -199,4 +200,5 @@ class TwoImageNetwork(LesionNetwork):
         else:
             vectors = zip(BRANCHES[:2], (clinical, dermoscopy))
             found = {name: self.heads[name](vector) for name, vector in vectors}
+        # Last, so that what a head is given last is the final branch's feature.
         return found | {"fusion": self.heads["fusion"](self.fuse(clinical, dermoscopy))}

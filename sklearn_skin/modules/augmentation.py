@@ -96,6 +96,7 @@ class RandomAugmentation(nn.Module):
                 flat = self.geometric(flat)
         if self.color is not None:
             flat = self.color(flat)
+        # Colours and noise leave the range that backbones normalise.
         return flat.clamp(0, 1).reshape(images.shape)
 
 
@@ -162,6 +163,7 @@ def _check_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _make_geometric(options: Mapping[str, Any]) -> nn.Module | None:
+    # Imported late: most uses of this package do not augment.
     from kornia import augmentation as kornia
 
     steps: list[Any] = []
@@ -176,6 +178,7 @@ def _make_geometric(options: Mapping[str, Any]) -> nn.Module | None:
                 translate=(shift, shift) if shift else None,
                 scale=(1 - scale, 1 + scale) if scale else None,
                 padding_mode="reflection",
+                # Every row moves: its draw is random, not whether it has one.
                 p=1.0,
             )
         )

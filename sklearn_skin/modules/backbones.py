@@ -73,6 +73,7 @@ class Backbone(nn.Module):
         self.out_features = out_features
         self.vector_features = vector_features
         self.normalisation = normalisation
+        # Buffers follow the module to its device; not persistent, since timm's files lack them.
         mean, std = (torch.tensor(values)[:, None, None] for values in normalisation)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
@@ -254,6 +255,7 @@ def make_backbone(
         if weights is not None:
             load_weights(body, weights, name, in_chans)
         names = [n for n, _ in body.named_parameters()]
+        # The projection comes last: it is the part that `freeze` leaves to training longest.
         groups = ("stem.", "stages.0.", "stages.1.", "stages.2.", "stages.3.", "projection.")
         stages = [[n for n in names if n.startswith(group)] for group in groups]
         identity = ((0.0,) * in_chans, (1.0,) * in_chans)

@@ -55,6 +55,7 @@ def weighted_cross_entropy(
     """
     present = target != MISSING_LABEL
     code = target.clamp(min=0)
+    # float(): under autocast logits have 8 bits, too few for the sum of exponentials.
     log_p = F.log_softmax(logits.float(), dim=1).gather(1, code[:, None]).squeeze(1)
     weight = present.to(log_p.dtype)
     if class_weight is not None:
@@ -63,9 +64,11 @@ def weighted_cross_entropy(
         weight = weight * sample_weight.to(log_p)
     loss = -log_p
     if gamma:
+        # Rounding can take p above 1, and a negative base to a power is NaN.
         loss = loss * (1.0 - log_p.exp()).clamp(min=0.0) ** gamma
     # A row without weight must not turn the sum into NaN through 0 * inf.
     loss = torch.where(weight > 0, loss * weight, torch.zeros_like(loss))
+    # Without any weight this is 0 / tiny: a loss and gradients of zero, not of NaN.
     return loss.sum() / weight.sum().clamp(min=torch.finfo(log_p.dtype).tiny)
 
 
@@ -120,6 +123,7 @@ class BranchLoss(nn.Module):
         total = target.new_zeros((), dtype=torch.float32)
         for name, logits in outputs.items():
             weight = 1.0 if self.branches is None else self.branches.get(name, 0.0)
+            # Left out, not multiplied by 0: such a branch may be infinite.
             if weight:
                 total = total + weight * self._branch(logits, target, sample_weight)
         return total

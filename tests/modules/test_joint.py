@@ -174,16 +174,16 @@ def test_literal_attention_gets_vectors():
 
 
 def test_dense_layers_and_dropout_of_the_frozen_baseline():
-    net = make_net(classifier_hidden=(16, 8), dropout=0.5, image_dropout=0.5)
+    net = make_net(classifier_hidden=(16, 8), dropout=0.5, image_dropout=0.5).eval()
     images, metadata = make_rows()
-    net.eval()
-    torch.testing.assert_close(
-        net(images, metadata)["fusion"][0], net(images, metadata)["fusion"][0]
-    )
-    assert [m.out_features for m in net.classifiers["fusion"].layers if hasattr(m, "weight")] == [
-        16,
-        8,
-    ]
+    expected = net(images, metadata)["fusion"][0]
+    torch.testing.assert_close(net(images, metadata)["fusion"][0], expected)
+    for part in (net.image_dropout, net.classifiers):
+        part.train()
+        assert not torch.allclose(net(images, metadata)["fusion"][0], expected)
+        part.eval()
+    dense = [m for m in net.classifiers["fusion"].layers if isinstance(m, torch.nn.Linear)]
+    assert [layer.out_features for layer in dense] == [16, 8]
 
 
 def test_wrong_inputs_are_named():

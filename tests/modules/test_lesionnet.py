@@ -53,8 +53,10 @@ def test_layers_of_the_metadata_perceptrons():
 
 
 def test_without_metadata_and_with_one_image_type():
+    torch.manual_seed(0)
     net = LesionNet((16, 16), 0, [3], n_images=1)
-    assert net([torch.rand(2, 3, 16, 16)])["fusion"][0].shape == (2, 3)
+    logits = net([torch.rand(2, 3, 16, 16)])["fusion"][0]
+    assert not torch.allclose(logits[0], logits[1])  # it sees the image
 
 
 def test_missing_image_and_modality_dropout():

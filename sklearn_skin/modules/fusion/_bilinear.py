@@ -87,6 +87,7 @@ class BilinearFusion(FusionOperator):
     ) -> None:
         super().__init__()
         self.out_features = metadata_dim if out_features is None else out_features
+        # Uniform within +-b has variance b^2 / 3, and d p products of it are summed.
         bound = math.sqrt(3 / (image_dim * metadata_dim))
         weight = torch.empty(self.out_features, image_dim, metadata_dim)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound))

@@ -69,6 +69,7 @@ class CrossAttentionFusion(TokenFusion):
             self.tokenise = MetadataTokens(metadata_dim, token_dim, metadata_groups)
         self.query = nn.Linear(image_dim, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
+        # Answers are added to the image's tokens, so they have the image's width.
         self.value = nn.Linear(width, image_dim if self.spatial else width, bias=False)
         self.out_features = image_dim + width if self.spatial else width
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
 
+# Fixed in the public code, whatever the backbone.
 _POOLED_WIDTH = 32
 
 

@@ -89,6 +89,7 @@ class MMFAFusion(FusionOperator):
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
         """Fuse `image` (n, L_I) with `metadata` (n, L_M) into (n, L_I + L_M)."""
+        # Metadata first, as the source joins them, although z ends in [f_I; f_M].
         parts = [self.metadata_qkv(metadata), self.image_qkv(image)]
         # (n, qkv, modality, dim)
         joined = torch.stack([part.unflatten(1, (3, self.dim)) for part in parts], dim=2)

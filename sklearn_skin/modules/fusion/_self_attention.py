@@ -86,6 +86,7 @@ class SelfAttentionFusion(TokenFusion):
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
         """Fuse `image` (n, d, h, w) or (n, d) with `metadata` (n, p) into (n, out_features)."""
+        # One token attends to itself alone: queries and keys get no gradient.
         if not self.spatial:
             attended = (
                 self.image_attention(image[:, None]),

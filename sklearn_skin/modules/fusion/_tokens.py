@@ -102,6 +102,7 @@ class MetadataTokens(nn.Module):
         for number, group in enumerate(groups):
             members[number, group] = 1
         self.register_buffer("members", members, persistent=False)
+        # Of each group as of a linear layer of its own: within 1 / sqrt(columns in the group).
         bound = 1 / torch.sqrt((members * members.sum(dim=1, keepdim=True)).sum(dim=0))
         self.weight = nn.Parameter((2 * torch.rand(n_features, width) - 1) * bound)
         self.bias = nn.Parameter((2 * torch.rand(len(groups), width) - 1) / math.sqrt(width))
