@@ -168,14 +168,16 @@ def saved(tmp_path, state, name):
     return path
 
 
-@pytest.mark.parametrize("ending", ["w.safetensors", "w.pth"])
+@pytest.mark.parametrize("keep_head", [False, True])
 @pytest.mark.parametrize("n_classes", [0, 7, 1000])
-@pytest.mark.parametrize("name", ["resnet10t", "mobilenetv3_small_050"])
-def test_local_file_with_any_head(tmp_path, ending, n_classes, name):
+@pytest.mark.parametrize(
+    ("name", "ending"), [("test_resnet", "w.pth"), ("mobilenetv3_small_050", "w.safetensors")]
+)
+def test_local_file_with_any_head(tmp_path, ending, n_classes, name, keep_head):
     torch.manual_seed(1)
     source = import_timm().create_model(name, num_classes=n_classes).eval()
     path = saved(tmp_path, source.state_dict(), ending)
-    backbone = make_backbone(name, weights=path).eval()
+    backbone = make_backbone(name, weights=path, keep_head=keep_head).eval()
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         expected = source.forward_features(backbone.normalise(images))
