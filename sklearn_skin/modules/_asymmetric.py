@@ -10,8 +10,6 @@ from sklearn_skin.modules._two_images import (
     find_attention,
 )
 
-__all__ = ["AsymmetricFusionNet"]
-
 
 class AsymmetricFusionNet(TwoImageNetwork):
     r"""Asymmetric multi-modal fusion method (AMMFM) for a clinical and a dermoscopic image.

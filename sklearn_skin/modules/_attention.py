@@ -21,8 +21,6 @@ from torch.nn import functional as F
 
 from sklearn_skin.modules._attend import attend, map_tokens
 
-__all__ = ["ATTENTIONS", "AsymmetricAttention", "BidirectionalAttention", "SharedAttention"]
-
 
 class _QueryKey(nn.Module):
     """The two projections of a map that make its attention weights."""

@@ -7,8 +7,6 @@ from torch import Tensor
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import BRANCHES, EncoderPair, TwoImageNetwork
 
-__all__ = ["FusionNet"]
-
 
 class FusionNet(TwoImageNetwork):
     r"""Two encoders and three branches for a clinical and a dermoscopic image.

@@ -43,8 +43,6 @@ class JointFusionNet(LesionNetwork):
         Use one backbone for every image column.
     metadata_hidden : sequence of int, default=(128, 256)
         Layers of the metadata encoder; not used where an operator reads the raw metadata.
-    metadata_options : dict, default=None
-        Further parameters of `MetadataEncoder`.
     metadata_groups : list of list of int, default=None
         Columns that encode one raw variable: tokens of attention, and units of dropout.
     image_dropout : float, default=0.0
@@ -88,7 +86,6 @@ class JointFusionNet(LesionNetwork):
         n_images: int | None = None,
         share_backbone: bool = False,
         metadata_hidden: Sequence[int] = (128, 256),
-        metadata_options: dict[str, Any] | None = None,
         metadata_groups: list[list[int]] | None = None,
         image_dropout: float = 0.0,
         classifier_hidden: Sequence[int] = (),
@@ -109,47 +106,41 @@ class JointFusionNet(LesionNetwork):
             modality_dropout=modality_dropout,
         )
         self.image_dropout = nn.Dropout(image_dropout)
-        operator = find_fusion(fusion)
-        options = {"metadata_groups": metadata_groups} if operator.uses_groups else {}
-        options |= fusion_options or {}
-        # Asked of the class: the encoder is made before the operator, which needs its width.
-        self.takes, reads = operator.inputs(**options)
-        fuses = bool(self.images.n_images and n_metadata)
-        self.encoder: MetadataEncoder | None = None
-        if n_metadata and (self._individual or not fuses or reads == "encoded"):
-            self.encoder = MetadataEncoder(n_metadata, metadata_hidden, **(metadata_options or {}))
-        self.reads_raw = reads == "raw"
-        self.fusion: FusionOperator | None = None
-        if fuses:
-            metadata_dim = n_metadata if self.reads_raw else self._encoder().out_features
-            self.fusion = make_fusion(fusion, self._image_dim(), metadata_dim, **options)
+        groups = {"metadata_groups": metadata_groups} if find_fusion(fusion).uses_groups else {}
+        self._add_fusion(fusion, groups | (fusion_options or {}), metadata_hidden)
         widths = self._widths()
         # With one modality there is nothing to fuse, and its own branch is the last one.
         self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
+        heads: dict[str, Any] = {
+            "hidden": classifier_hidden,
+            "dropout": dropout,
+            "input_dropout": dropout,
+        }
         self.classifiers = nn.ModuleDict(
-            {
-                branch: TaskHeads(
-                    widths[branch],
-                    n_classes,
-                    hidden=classifier_hidden,
-                    dropout=dropout,
-                    input_dropout=dropout,
-                )
-                for branch in self.branches
-            }
+            {branch: TaskHeads(widths[branch], n_classes, **heads) for branch in self.branches}
         )
 
     # Whether f_I and f_M are classified beside the fused feature; of the class, since __init__
     # needs it before a subclass could have set anything.
     _individual = False
 
-    def _image_dim(self) -> int:
-        images = self.images
-        return images.vector_features if self.takes == "vector" else images.map_features
-
-    def _encoder(self) -> MetadataEncoder:
-        assert self.encoder is not None
-        return self.encoder
+    def _add_fusion(self, name: str, options: dict[str, Any], hidden: Sequence[int]) -> None:
+        """Make the metadata encoder and the operator, as far as anything reads them."""
+        # Asked of the class: the encoder is made before the operator, which needs its width.
+        self.takes, reads = find_fusion(name).inputs(**options)
+        self.reads_raw = reads == "raw"
+        fuses = bool(self.images.n_images and self.n_metadata)
+        self.encoder: MetadataEncoder | None = None
+        metadata_dim = self.n_metadata
+        if self.n_metadata and (self._individual or not (fuses and self.reads_raw)):
+            self.encoder = MetadataEncoder(self.n_metadata, hidden)
+            metadata_dim = self.n_metadata if self.reads_raw else self.encoder.out_features
+        self.fusion: FusionOperator | None = None
+        if fuses:
+            images = self.images
+            vector = self.takes == "vector"
+            image_dim = images.vector_features if vector else images.map_features
+            self.fusion = make_fusion(name, image_dim, metadata_dim, **options)
 
     def _widths(self) -> dict[str, int]:
         """Return the length of each branch's feature, the fused one last."""

@@ -21,6 +21,19 @@ def _conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
+def _check_columns(
+    columns: list[list[int]] | None, n_metadata: int, n_images: int
+) -> list[list[int]]:
+    """Return the metadata columns of each image type; all for each by default."""
+    columns = columns or [list(range(n_metadata))] * n_images
+    if len(columns) != n_images:
+        raise ValueError(
+            f"`metadata_columns` must have one list for each of the {n_images} image types; "
+            f"got {len(columns)}."
+        )
+    return columns
+
+
 class LesionNet(LesionNetwork):
     r"""Late fusion of image types, each with its own metadata and a learnable boost.
 
@@ -91,12 +104,7 @@ class LesionNet(LesionNetwork):
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        columns = metadata_columns or [list(range(n_metadata))] * n_images
-        if len(columns) != n_images:
-            raise ValueError(
-                f"`metadata_columns` must have one list for each of the {n_images} image types; "
-                f"got {len(columns)}."
-            )
+        columns = _check_columns(metadata_columns, n_metadata, n_images)
         self.n_images, self.n_metadata, self.metadata_columns = n_images, n_metadata, columns
         self.image_size = tuple(image_size)
         self.convolutions = nn.ModuleList(

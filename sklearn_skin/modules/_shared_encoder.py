@@ -11,8 +11,6 @@ from sklearn_skin.modules._two_images import (
     find_attention,
 )
 
-__all__ = ["SharedFusionNet"]
-
 # Families for which the source measured a loss from sharing the encoder (table 5.18).
 _LOSING = ("ResNet", "DenseNet")
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from sklearn_skin.modules._timm_body import TimmBody
 from sklearn_skin.modules.backbones import make_backbone
 
-__all__ = ["StagedEncoder"]
-
 # Paths of submodules that run one after the other: stem, four stages, neck.
 Parts = list[list[str]]
 

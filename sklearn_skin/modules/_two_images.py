@@ -13,8 +13,6 @@ from sklearn_skin.modules._network import LesionNetwork
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules.heads import fusion_head
 
-__all__ = ["BRANCHES", "EncoderPair", "TwoImageNetwork", "find_attention"]
-
 BRANCHES = ("clinical", "dermoscopy", "fusion")
 
 

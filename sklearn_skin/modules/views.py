@@ -1,6 +1,7 @@
 """Views of a batch for test-time augmentation."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -42,31 +43,12 @@ def _identity(images: Tensor) -> Tensor:
     return images
 
 
-def _flip_left_right(images: Tensor) -> Tensor:
-    return images.flip(-1)
-
-
-def _flip_upside_down(images: Tensor) -> Tensor:
-    return images.flip(-2)
-
-
-def _flip_both(images: Tensor) -> Tensor:
-    return images.flip(-2, -1)
-
-
-def _turn_left(images: Tensor) -> Tensor:
-    return torch.rot90(images, 1, (-2, -1))
-
-
-def _turn_right(images: Tensor) -> Tensor:
-    return torch.rot90(images, -1, (-2, -1))
-
-
+# Partials of torch's functions, since lambdas cannot be pickled.
 _ALL_VIEWS = (
     _identity,
-    _flip_left_right,
-    _flip_upside_down,
-    _flip_both,
-    _turn_left,
-    _turn_right,
+    partial(torch.flip, dims=(-1,)),
+    partial(torch.flip, dims=(-2,)),
+    partial(torch.flip, dims=(-2, -1)),
+    partial(torch.rot90, k=1, dims=(-2, -1)),
+    partial(torch.rot90, k=-1, dims=(-2, -1)),
 )
