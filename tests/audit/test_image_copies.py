@@ -36,7 +36,7 @@ COPIES = {
     "smaller": lambda image: image.resize((80, 80)),
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
     "recoloured": lambda image: Image.fromarray(
-        (image.pixels * [1.0, 0.9, 0.8]).astype(np.uint8)
+        (np.asarray(image) * [1.0, 0.9, 0.8]).astype(np.uint8)
     ),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
@@ -77,7 +77,7 @@ def test_flat_images_are_not_near_each_other():
 
 def test_many_copies_are_linked_across_a_split():
     picture = make_lesions(1, random_state=0).data["image"].iloc[0]
-    X = pd.DataFrame({"image": ImageArray([np.array(picture) for _ in range(500)])})
+    X = pd.DataFrame({"image": ImageArray([picture.pixels.copy() for _ in range(500)])})
     pairs = check_leakage(X, splits=(np.arange(0, 250), np.arange(250, 500))).images
     assert 1 <= len(pairs) < 500
 

@@ -100,7 +100,10 @@ def test_shuffled_labels_score_at_chance_under_the_grouped_splitter():
     X, groups = lesions.data, np.arange(200)
     X = pd.concat([X, X], ignore_index=True)
     rng = np.random.default_rng(0)
-    noise = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in X["image"]]
+    noise = [
+        np.clip(cell.pixels + rng.normal(0, 3, cell.pixels.shape), 0, 255).astype(np.uint8)
+        for cell in X["image"]
+    ]
     X["image"] = pd.Series(ImageArray(noise))
     groups = np.tile(groups, 2)
     y = np.tile(rng.permutation(lesions.target), 2)
