@@ -109,7 +109,7 @@ PRESETS = {
         "S2",
         LesionNetClassifier,
         {
-            "metadata_layers": 10,
+            "metadata_hidden": (32,) * 10,
             "optimizer": "adam",
             "lr": 1e-3,
             "batch_size": 32,
@@ -159,7 +159,7 @@ PRESETS = {
             **_COSINE_ADAM,
             "lr_schedule": None,
             "batch_size": 24,
-            "swa_epochs": 50,
+            "averaging": {"name": "swa", "epochs": 50},
             "tta": 6,
             "branch_weights": "search",
             "augment": ["geometric", {"brightness": 0.2}],
@@ -179,7 +179,7 @@ PRESETS = {
             "backbone": "swinv2_tiny_window8_256",
             **_COSINE_ADAM,
             "batch_size": 24,
-            "swa_epochs": 50,
+            "averaging": {"name": "swa", "epochs": 50},
             "branch_weights": "search",
             "augment": {
                 "flip": 0.5,

@@ -133,7 +133,13 @@ def numpydoc_names():
         elif not dataclasses.is_dataclass(value):
             # Methods of pandas' arrays, torch's modules and skorch's callbacks are theirs.
             own = vars(value).items() if issubclass(value, BaseEstimator) else ()
-            methods = [key for key, v in own if inspect.isfunction(v) and key[0] != "_"]
+            # What a parent defines is described there; a subclass says what is its own.
+            known = {name for parent in value.__mro__[1:] for name in vars(parent)}
+            methods = [
+                key
+                for key, v in own
+                if inspect.isfunction(v) and key[0] != "_" and key not in known
+            ]
             found += [path, *(f"{path}.{method}" for method in methods)]
     return found
 

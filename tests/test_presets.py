@@ -29,8 +29,8 @@ def test_presets_fit(name, lesions):
     small = dict(SMALL)
     if PRESETS[name].parameters.get("backbone", "dermiresnet") != "dermiresnet":
         small |= {"backbone": BACKBONES.get(name, "test_resnet"), "weights": None}
-    if "swa_epochs" in PRESETS[name].parameters:
-        small["swa_epochs"] = 1
+    if "averaging" in PRESETS[name].parameters:
+        small["averaging"] = {"name": "swa", "epochs": 1}
     model = make_preset(name, **small)
     if "sample" in model.named_steps:
         model.set_params(sample__n_per_class=10)

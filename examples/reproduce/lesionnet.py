@@ -60,7 +60,7 @@ def make_model(name, number, options):
     if name in BASELINES:
         return make_pipeline(make_lesion_transformer(), BASELINES[name])
     net = LesionNetClassifier(
-        metadata_layers=options.metadata_layers,
+        metadata_hidden=(32,) * options.metadata_layers,
         image_size=options.image_size,
         lr=1e-3,
         batch_size=32,

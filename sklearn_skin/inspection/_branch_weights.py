@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import find_network
@@ -78,9 +77,9 @@ class BranchWeightsDisplay:
         -------
         display : BranchWeightsDisplay
         """
-        network, steps = find_network(estimator)
-        if steps:
-            X = Pipeline([(str(i), step) for i, step in enumerate(steps)]).transform(X)
+        network, transformers = find_network(estimator)
+        for transformer in transformers:
+            X = transformer.transform(X)
         found = network.predict_branches(X)
         used = network.branch_weights_
         if branches is not None:

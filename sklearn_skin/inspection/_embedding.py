@@ -173,8 +173,8 @@ def _fused_features(rows):
         for head in heads:
             hook = head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0]))
             stack.callback(hook.remove)
-        for _, images, metadata, present in rows.batches():
-            rows.module(images, metadata, present)
+        for batch in rows.batches:
+            rows.run(batch)
             parts.append(seen[-1].flatten(1).float().cpu())
             seen.clear()
     return torch.cat(parts).numpy()

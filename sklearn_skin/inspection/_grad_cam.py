@@ -74,13 +74,13 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
     codes = rows.targets(target, task)
     parts, probability = [], []
     with explaining(rows.module):
-        for positions, images, metadata, here in rows.batches():
-            explainer = _BatchExplainer(rows, column, task, branch, metadata, here)
-            parts.append(explainer.attribute(attr, images, codes[positions]))
+        for batch in rows.batches:
+            explainer = _BatchExplainer(rows, column, task, branch, batch)
+            parts.append(explainer.attribute(attr, batch.images, codes[batch.rows]))
             probability.append(explainer.probability.cpu().numpy())
     maps = torch.cat(parts)
     pixels, present = rows.pixels(column)
-    heatmaps = _normalised(attr, maps, rows.dataset.size)
+    heatmaps = _normalised(attr, maps, pixels.shape[1:3])
     heatmaps[~present] = 0
     return Bunch(
         heatmaps=heatmaps,
@@ -89,25 +89,24 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
         map_size=tuple(maps.shape[2:]),
         target=rows.classes[task][codes],
         probability=np.concatenate(probability)[np.arange(len(codes)), codes],
-        labels=rows.table.labels,
+        labels=rows.row_names,
     )
 
 
 class _BatchExplainer:
     """A batch's logits as a function of one image column."""
 
-    def __init__(self, rows, column, task, branch, metadata, present):
+    def __init__(self, rows, column, task, branch, batch):
         self.rows = rows
         self.column = rows.image_columns.index(column)
         self.task = task
-        self.branch = branch
-        self.metadata = metadata
-        self.present = present
+        self.branch = rows.branch(branch)
+        self.batch = batch
 
     def run(self, images):
-        outputs = self.rows.module(images, self.metadata, self.present)
+        outputs = self.rows.module(images, self.batch.metadata, self.batch.present)
         self.probability = self.rows.combined(outputs, self.task)
-        return outputs[self.rows.branch(outputs, self.branch)][self.task]
+        return outputs[self.branch][self.task]
 
     def attribute(self, attr, images, codes):
         """Return the maps (n, 1, h', w')."""

@@ -5,8 +5,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from sklearn_skin.inspection._rows import ExplainedRows, explaining
@@ -104,40 +102,43 @@ def integrated_gradients(
         raise ValueError(f"`n_steps` must be at least 1; got {n_steps!r}.")
     task = rows.check_task(task)
     codes = rows.targets(target, task)
-    start = _baseline(baseline, rows.table.metadata)
-    for _ in range(_MAX_DOUBLINGS):
-        values, change = _attribute(attr, rows, codes, task, branch, start, n_steps)
-        if tolerance is None or _completeness_error(values, change) <= tolerance:
+    start = _baseline(baseline, rows.metadata)
+    for doubling in range(_MAX_DOUBLINGS + 1):
+        n_points = n_steps * 2**doubling
+        values, change = _attribute(attr, rows, codes, task, branch, start, n_points)
+        error = _completeness_error(values, change)
+        if tolerance is None or error <= tolerance:
             break
-        n_steps *= 2
-    else:
-        values, change = _attribute(attr, rows, codes, task, branch, start, n_steps)
-    error = _completeness_error(values, change)
-    if error > (0.05 if tolerance is None else tolerance):
-        warnings.warn(
-            f"integrated gradients with {n_steps} steps miss the change of the output by "
-            f"{error:.1%}; a larger `n_steps` makes them complete.",
-            UserWarning,
-            stacklevel=2,
-        )
+    _warn_if_incomplete(error, n_points, tolerance)
     result = _as_bunch(rows, values, rows.classes[task][codes])
     result.update(
         baseline=pd.Series(start, index=rows.metadata_names),
         change=change,
         delta=values.sum(axis=1) - change,
         completeness_error=error,
-        n_steps=n_steps,
+        n_steps=n_points,
     )
     return result
+
+
+def _warn_if_incomplete(error, n_steps, tolerance):
+    if error > (0.05 if tolerance is None else tolerance):
+        warnings.warn(
+            f"integrated gradients with {n_steps} steps miss the change of the output by "
+            f"{error:.1%}; a larger `n_steps` makes them complete.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _attribute(attr, rows, codes, task, branch, start, n_steps):
     """Return attributions (n, p) and changes of the logit (n,)."""
     values, changes = [], []
     with explaining(rows.module):
-        for positions, images, metadata, present in rows.batches():
-            forward, fixed = _metadata_function(rows, images, present, task, branch)
-            wanted = torch.from_numpy(codes[positions]).to(rows.device)
+        for batch in rows.batches:
+            forward, fixed = _metadata_function(rows, batch, task, branch)
+            metadata = batch.metadata
+            wanted = torch.from_numpy(codes[batch.rows]).to(rows.device)
             here = torch.from_numpy(start).to(rows.device).expand_as(metadata)
             value = attr.IntegratedGradients(forward).attribute(
                 metadata,
@@ -145,7 +146,7 @@ def _attribute(attr, rows, codes, task, branch, start, n_steps):
                 target=wanted,
                 additional_forward_args=fixed,
                 n_steps=n_steps,
-                internal_batch_size=max(rows.network.net_.batch_size, len(metadata)),
+                internal_batch_size=max(rows.batches.batch_size, len(metadata)),
             )
             with torch.no_grad():
                 change = forward(metadata, *fixed) - forward(here, *fixed)
@@ -175,28 +176,24 @@ def _baseline(baseline, metadata):
     return values
 
 
-def _metadata_function(rows, images, present, task, branch):
+def _metadata_function(rows, batch, task, branch):
     """Return (function of metadata -> logits (n, C), its fixed further arguments)."""
-    module = rows.module
-    # The images stay as they are, so their maps are computed once and not at every step.
-    split = bool(images) and hasattr(module, "forward_features")
-    if split:
-        with torch.no_grad():
-            images = module.features(images)
+    module, branch = rows.module, rows.branch(branch)
+    # The images stay as they are, so their features are computed once and not at every step.
+    with torch.no_grad():
+        features = module.features(batch.images)
 
     def forward(metadata, *fixed):
-        held = list(fixed[:-1])
-        run = module.forward_features if split else module
-        outputs = run(held, metadata, fixed[-1])
-        return outputs[rows.branch(outputs, branch)][task]
+        # captum repeats fixed tensors along with the metadata; it takes no lists.
+        return module.forward_features(list(fixed[:-1]), metadata, fixed[-1])[branch][task]
 
-    return forward, (*images, present)
+    return forward, (*features, batch.present)
 
 
 def _as_bunch(rows, values, target):
-    attributions = pd.DataFrame(values, index=rows.table.labels, columns=rows.metadata_names)
-    groups = _groups(rows)
-    raw = pd.DataFrame({name: attributions[list(m)].sum(axis=1) for name, m in groups.items()})
+    attributions = pd.DataFrame(values, index=rows.row_names, columns=rows.metadata_names)
+    groups = feature_groups(rows.metadata_names)
+    raw = pd.DataFrame({name: attributions[m].sum(axis=1) for name, m in groups.items()})
     return Bunch(
         attributions=attributions,
         raw_attributions=raw,
@@ -212,18 +209,3 @@ def _relevance(table):
     """Return absolute values divided by the row's maximum."""
     size = table.abs()
     return size.div(size.max(axis=1).replace(0.0, 1.0), axis=0)
-
-
-def _groups(rows):
-    """Return raw column -> metadata features, every feature in one group."""
-    names = rows.metadata_names
-    source = pd.DataFrame(rows.table.metadata, columns=names)
-    for step in rows.steps:
-        nested = step.steps if isinstance(step, Pipeline) else [("", step)]
-        if any(isinstance(part, ColumnTransformer) for _, part in nested):
-            source = step
-    found = feature_groups(source)
-    groups = {raw: [m for m in members if m in names] for raw, members in found.items()}
-    groups = {raw: members for raw, members in groups.items() if members}
-    grouped = {member for members in groups.values() for member in members}
-    return groups | {name: [name] for name in names if name not in grouped}

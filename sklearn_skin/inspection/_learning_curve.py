@@ -9,6 +9,8 @@ from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import find_network
 
 _NOT_CURVES = ("_best", "_batch_count", "_batch_size")
+_COLORS = {"train_loss": "tab:blue", "valid_loss": "tab:orange"}
+_SPARE_COLORS = ["tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink"] * 9
 
 
 class LearningCurveDisplay:
@@ -97,19 +99,11 @@ class LearningCurveDisplay:
         ax = own_axes(ax, (6, 4))
         scores = [name for name in names if "loss" not in name]
         left = [name for name in names if name not in scores]
+        # Scores have a scale of their own beside losses.
         right = ax.twinx() if scores and left else None
-        colors = {"train_loss": "tab:blue", "valid_loss": "tab:orange"}
-        spare = iter(["tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink"] * 9)
-        lines = []
-        for name in left + scores:
-            place = right if right is not None and name in scores else ax
-            color = colors.get(name) or next(spare)
-            style = "--" if name in scores else "-"
-            marker = "o" if len(self.curves) == 1 else None
-            (line,) = place.plot(
-                self.curves[name], style, color=color, label=name.replace("_", " "), marker=marker
-            )
-            lines.append(line)
+        colors = iter(_SPARE_COLORS)
+        lines = self._draw(ax, left, "-", colors)
+        lines += self._draw(ax if right is None else right, scores, "--", colors)
         if self.best_epoch is not None:
             ax.axvline(self.best_epoch, color="0.6", linestyle=":", zorder=0)
         ax.set(xlabel="Epoch", ylabel="Loss" if left else "Score")
@@ -121,6 +115,17 @@ class LearningCurveDisplay:
         ax.legend(handles=lines, frameon=False, **place)
         self.ax_, self.right_ax_, self.figure_ = ax, right, ax.figure
         return self
+
+    def _draw(self, ax, names, style, colors):
+        """Draw curves in one style; return the lines."""
+        # A single point shows no line.
+        marker = "o" if len(self.curves) == 1 else None
+        lines = []
+        for name in names:
+            color = _COLORS.get(name) or next(colors)
+            label = name.replace("_", " ")
+            lines += ax.plot(self.curves[name], style, color=color, label=label, marker=marker)
+        return lines
 
 
 def _is_curve(name, value):

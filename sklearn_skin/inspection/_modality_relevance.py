@@ -7,7 +7,7 @@ import torch
 
 from sklearn_skin.inspection._plotting import own_axes
 from sklearn_skin.inspection._rows import ExplainedRows, explaining
-from sklearn_skin.modules._missing_modality import MissingModality
+from sklearn_skin.modules import MissingModality
 
 
 class ModalityRelevanceDisplay:
@@ -91,7 +91,7 @@ class ModalityRelevanceDisplay:
             after = _probabilities_without(rows, take, task)
             change[name] = abs(before - after).sum(axis=1) / 2
             drop[name] = (before - after)[range(len(codes)), codes]
-        tables = [pd.DataFrame(data, index=rows.table.labels) for data in (change, drop)]
+        tables = [pd.DataFrame(data, index=rows.row_names) for data in (change, drop)]
         replaced_by = {name: what for name, (what, _) in takers.items()}
         return cls(tables[0], drop=tables[1], replaced_by=replaced_by).plot(ax)
 
@@ -174,8 +174,9 @@ def _replace_metadata(token):
 def _probabilities_without(rows, take, task):
     parts = []
     with explaining(rows.module), torch.no_grad(), _images_may_be_missing(rows.module):
-        for _, *batch in rows.batches():
-            parts.append(rows.combined(rows.module(*take(*batch)), task))
+        for batch in rows.batches:
+            inputs = take(batch.images, batch.metadata, batch.present)
+            parts.append(rows.combined(rows.module(*inputs), task))
     return torch.cat(parts).cpu().numpy()
 
 

@@ -4,15 +4,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_skin.neural_network import BaseLesionClassifier
-from sklearn_skin.neural_network._batches import make_loader
+from sklearn_skin.neural_network import BaseNetwork
+from sklearn_skin.utils import row_names, split_pipeline
 
 
 def find_network(estimator):
-    """Return the fitted network inside `estimator`, and the steps before it.
+    """Return the fitted network inside `estimator`, and the transformers before it.
 
     Parameters
     ----------
@@ -21,30 +20,22 @@ def find_network(estimator):
 
     Returns
     -------
-    network : BaseLesionClassifier
-    steps : list of transformers
+    network : BaseNetwork
+    transformers : list of transformers
 
     Raises
     ------
     TypeError
         If there is no network of this package.
     """
-    steps = []
-    while not isinstance(estimator, BaseLesionClassifier):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            before = [step for _, step in estimator.steps[:-1]]
-            # Samplers of imbalanced-learn have no transform: they act in fit only.
-            steps += [step for step in before if hasattr(step, "transform")]
-            estimator = estimator.steps[-1][1]
-        else:
-            raise TypeError(
-                "`estimator` must be a network of sklearn_skin.neural_network or a Pipeline "
-                f"that ends in one; got {type(estimator).__name__}."
-            )
-    check_is_fitted(estimator)
-    return estimator, steps
+    network, transformers = split_pipeline(estimator)
+    if not isinstance(network, BaseNetwork):
+        raise TypeError(
+            "`estimator` must be a network of sklearn_skin.neural_network or a Pipeline "
+            f"that ends in one; got {type(network).__name__}."
+        )
+    check_is_fitted(network)
+    return network, transformers
 
 
 @contextmanager
@@ -72,42 +63,32 @@ class ExplainedRows:
     """
 
     def __init__(self, estimator, X):
-        self.network, self.steps = find_network(estimator)
-        for step in self.steps:
-            X = step.transform(X)
-        settings = self.network._settings()
-        settings.image_size = self.network._shapes.image_size
-        self.table = self.network._read(X, reset=False)
-        self.dataset = self.network._dataset(self.table, settings)
+        self.network, self.transformers = find_network(estimator)
+        for transformer in self.transformers:
+            X = transformer.transform(X)
+        self.row_names = row_names(X)
+        # Made once: several passes over the rows read them from memory.
+        self.batches = self.network.iter_batches(X)
         self.module = self.network.module_
-        self.device = self.network.net_.device
+        self.device = self.batches.device
+        self.image_columns = self.network.image_columns_
+        self.metadata_names = self.network.metadata_names_
 
     def __len__(self):
-        return len(self.table)
+        return len(self.row_names)
 
     @property
-    def image_columns(self):
-        """Names of the image columns."""
-        return list(self.table.images)
-
-    @property
-    def metadata_names(self):
-        """Names of the metadata features."""
-        return [str(name) for name in self.table.names]
-
-    def batches(self):
-        """Yield (positions, images, metadata, present), tensors on the network's device."""
-        net = self.network.net_
-        for inputs, _ in make_loader(self.dataset, net.batch_size):
-            images = net.prepare_images(inputs) if "images" in inputs else []
-            present = inputs["present"].to(self.device) if "present" in inputs else None
-            yield inputs["rows"].numpy(), images, inputs["metadata"].to(self.device), present
+    def metadata(self):
+        """Metadata features (n, p)."""
+        return np.concatenate([batch.metadata.cpu().numpy() for batch in self.batches])
 
     def pixels(self, column):
         """Return the pixels (n, h, w, 3) of an image column, and which rows have one."""
         position = self.image_columns.index(column)
-        pixels, present = self.dataset.pixels or self.dataset._load(self.table)
-        return pixels[:, position], present[:, position]
+        batches = list(self.batches)
+        pixels = np.concatenate([batch.pixels[:, position].numpy() for batch in batches])
+        present = np.concatenate([batch.present[:, position].cpu().numpy() for batch in batches])
+        return pixels, present
 
     def image_column(self, name):
         """Return the name of the image column to explain; None means the first."""
@@ -124,11 +105,12 @@ class ExplainedRows:
     @property
     def classes(self):
         """Labels per task."""
-        return self.network._codec.classes_
+        classes = self.network.classes_
+        return classes if isinstance(classes, list) else [classes]
 
-    def branch(self, outputs, name):
+    def branch(self, name):
         """Return the name of the branch to explain; None means the final one."""
-        names = branch_names(outputs)
+        names = list(self.module.branches)
         return names[-1] if name is None else check_choice(name, names, "branch")
 
     def combined(self, outputs, task):
@@ -161,16 +143,12 @@ class ExplainedRows:
     def probabilities(self, task):
         """Return the probabilities (n, C) of one task, without TTA."""
         with explaining(self.module), torch.no_grad():
-            parts = [
-                self.combined(self.module(images, metadata, present), task)
-                for _, images, metadata, present in self.batches()
-            ]
+            parts = [self.combined(self.run(batch), task) for batch in self.batches]
         return torch.cat(parts).cpu().numpy()
 
-
-def branch_names(outputs):
-    """Return the branches of a network's output, the final one last."""
-    return [name for name, value in outputs.items() if isinstance(value, list)]
+    def run(self, batch):
+        """Return the network's outputs for a batch."""
+        return self.module(batch.images, batch.metadata, batch.present)
 
 
 def check_choice(value, choices, name):

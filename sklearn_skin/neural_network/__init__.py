@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_asymmetric": ["AsymmetricFusionClassifier"],
-        "_base": ["BaseLesionClassifier"],
+        "_base": ["BaseNetwork"],
+        "_base_image": ["BaseImageNetwork", "make_backbones"],
         "_embedder": ["ImageEmbedder"],
         "_fusionnet": ["FusionNetClassifier"],
         "_image": ["ImageClassifier"],
@@ -14,7 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "_joint_individual": ["JointIndividualFusionClassifier"],
         "_lesionnet": ["LesionNetClassifier"],
         "_metadata": ["MetadataClassifier"],
-        "_shared": ["SharedFusionClassifier"],
+        "_shared_encoder": ["SharedFusionClassifier"],
         "_super_resolution": ["SuperResolutionFusionClassifier"],
     },
 )

@@ -2,10 +2,9 @@
 
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_skin.modules._asymmetric import AsymmetricFusionNet
-from sklearn_skin.modules.losses import BranchLoss
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import AsymmetricFusionNet, BranchLoss
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
@@ -15,7 +14,7 @@ from sklearn_skin.neural_network._two_images import (
 from sklearn_skin.utils import Choice
 
 
-class AsymmetricFusionClassifier(BaseLesionClassifier):
+class AsymmetricFusionClassifier(BaseImageNetwork):
     r"""Classify a clinical and a dermoscopic image with networks of different size (AMMFM).
 
     After each of four stages the clinical image's attention map weighs the dermoscopic one's
@@ -63,15 +62,15 @@ class AsymmetricFusionClassifier(BaseLesionClassifier):
     ['clinical', 'dermoscopy', 'fusion']
     """
 
-    _uses_metadata = False
+    uses_metadata = False
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
+        BaseImageNetwork._parameter_constraints
         | TWO_IMAGE_CONSTRAINTS
         | {
             "attention": [StrOptions({"aab", "bab", "none"})],
             "clinical_backbone": [str],
             "scaled_attention": ["boolean"],
-            "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+            "dropout": [CHANCE],
         }
     )
 
@@ -94,33 +93,26 @@ class AsymmetricFusionClassifier(BaseLesionClassifier):
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
 
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this network.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
-        return super().search_ranges() | {"attention": Choice(("aab", "bab", "none"))}
-
-    def _order_images(self, images):
-        if not images:
-            return images
+    def choose_images(self, images):
+        """Return the clinical and the dermoscopic image column."""
         return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
 
-    def _make_module(self, shapes, p):
-        if not shapes.image_columns:
-            return MetadataNet(shapes.n_metadata, shapes.n_classes)
+    def make_module(self, shapes, recipe):
+        """Return the network of both images."""
         return AsymmetricFusionNet(
-            make_encoder(p.clinical_backbone, shapes, p),
-            make_encoder(p.backbone, shapes, p),
+            make_encoder(recipe.clinical_backbone, shapes, recipe),
+            make_encoder(recipe.backbone, shapes, recipe),
             shapes.n_classes,
-            attention=p.attention,
-            scaled_attention=p.scaled_attention,
-            dropout=p.dropout,
-            **missing_options(p),
+            attention=recipe.attention,
+            scaled_attention=recipe.scaled_attention,
+            dropout=recipe.dropout,
+            **missing_options(recipe),
         )
 
-    def _make_loss(self, shapes, options):
-        return BranchLoss(task_reduction="sum", **options)
+    def make_loss(self, shapes, recipe):
+        """Return the sum over branches and tasks."""
+        return BranchLoss(task_reduction="sum")
+
+    def search_ranges(self):
+        """Return sensible ranges for parameters, the attention among them."""
+        return super().search_ranges() | {"attention": Choice(("aab", "bab", "none"))}

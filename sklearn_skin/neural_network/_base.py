@@ -1,41 +1,36 @@
-"""Columns in, labels out: what all network classifiers share."""
+"""Rows in, labels out: what all network classifiers share."""
 
-from dataclasses import replace
-from types import SimpleNamespace
+import copy
+from difflib import get_close_matches
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_skin.image import ImageDtype, PixelCache
-from sklearn_skin.modules.losses import BranchLoss
-from sklearn_skin.neural_network._batches import LesionDataset
-from sklearn_skin.neural_network._columns import (
-    DataShapes,
-    LesionTable,
+from sklearn_skin.modules import BranchLoss
+from sklearn_skin.neural_network._branch_weights import combine_branches
+from sklearn_skin.neural_network._data import read
+from sklearn_skin.neural_network._fitting import keep_features, make_dataset, seeded, train
+from sklearn_skin.neural_network._parameters import NetworkParameters, inherit_common_parameters
+from sklearn_skin.neural_network._recipe import resolve
+from sklearn_skin.neural_network._table import (
     find_image_columns,
-    group_positions,
-    read_table,
+    find_metadata_columns,
+    learn_columns,
+    learn_features,
+    read_columns,
+    read_features,
 )
-from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS, complete_class
-from sklearn_skin.neural_network._run import combine_branches, run_prediction, run_training
-from sklearn_skin.neural_network._search_ranges import network_ranges
-from sklearn_skin.neural_network._splits import FitData, hold_out, needs_validation
-from sklearn_skin.utils import LabelCodec
+from sklearn_skin.utils import Choice, LabelCodec, Range, TaskClassifierMixin
 
 
-class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
-    """Base of the network classifiers.
+class BaseNetwork(TaskClassifierMixin, BaseEstimator):
+    """Base of the network classifiers: training, labels, validation.
 
-    A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes
-    its network in `_make_module`; it may make its own loss in `_make_loss`.
+    A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes its
+    network in `make_module`; it may make its own loss in `make_loss`. Networks of images have
+    `BaseImageNetwork` as their base.
 
     Parameters
     ----------
@@ -48,10 +43,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import make_classification
-    >>> from sklearn_skin.modules.metadata import MetadataNet
-    >>> from sklearn_skin.neural_network import BaseLesionClassifier
-    >>> class WideMetadataClassifier(BaseLesionClassifier):
-    ...     def _make_module(self, shapes, p):
+    >>> from sklearn_skin.modules import MetadataNet
+    >>> from sklearn_skin.neural_network import BaseNetwork
+    >>> class WideMetadataClassifier(BaseNetwork):
+    ...     def make_module(self, shapes, recipe):
     ...         return MetadataNet(shapes.n_metadata, shapes.n_classes, hidden=(512,))
     >>> X, y = make_classification(random_state=0)
     >>> net = WideMetadataClassifier(max_epochs=5, random_state=0).fit(X, y)
@@ -59,20 +54,13 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
     (100, 2)
     """
 
-    _parameter_constraints = COMMON_CONSTRAINTS
-    _uses_images = True
-    _uses_metadata = True
+    _described: list[type] = [NetworkParameters]
+    _parameter_constraints = NetworkParameters.constraints
 
     def __init__(
         self,
         *,
-        image_columns="auto",
         group_column=None,
-        backbone="resnet18",
-        weights="imagenet",
-        freeze=None,
-        image_size=224,
-        augment=None,
         optimizer="adam",
         lr=1e-3,
         lr_schedule=None,
@@ -85,16 +73,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         patience=10,
         monitor="valid_loss",
         validation_fraction=0.1,
-        swa_epochs=0,
-        ema_decay=None,
-        tta=1,
-        branch_weights="mean",
-        allow_missing_images=False,
-        modality_dropout=0.0,
+        averaging=None,
         precision="fp32",
         device="auto",
         num_workers=0,
-        cache_dir="auto",
         checkpoint_dir=None,
         callbacks=None,
         net_params=None,
@@ -102,14 +84,11 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         warm_start=False,
         random_state=None,
         verbose=0,
+        **unknown,
     ):
-        self.image_columns = image_columns
+        if unknown:
+            self._refuse(*unknown)
         self.group_column = group_column
-        self.backbone = backbone
-        self.weights = weights
-        self.freeze = freeze
-        self.image_size = image_size
-        self.augment = augment
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -122,16 +101,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         self.patience = patience
         self.monitor = monitor
         self.validation_fraction = validation_fraction
-        self.swa_epochs = swa_epochs
-        self.ema_decay = ema_decay
-        self.tta = tta
-        self.branch_weights = branch_weights
-        self.allow_missing_images = allow_missing_images
-        self.modality_dropout = modality_dropout
+        self.averaging = averaging
         self.precision = precision
         self.device = device
         self.num_workers = num_workers
-        self.cache_dir = cache_dir
         self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
         self.net_params = net_params
@@ -140,10 +113,49 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _refuse(self, name, *_):
+        """Say by the name of the class that was called that it has no such parameter."""
+        close = get_close_matches(name, self._get_param_names(), n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise TypeError(f"{type(self).__name__} has no parameter {name!r}{hint}")
+
     def __init_subclass__(cls, **kwargs):
         """Complete the signature and the documentation of a subclass."""
-        complete_class(cls, BaseLesionClassifier.__init__)
+        inherit_common_parameters(cls)
         super().__init_subclass__(**kwargs)
+
+    def make_module(self, shapes, recipe):
+        """Make the network; what a new system writes.
+
+        Parameters
+        ----------
+        shapes : object
+            What layers depend on: `image_columns`, `metadata_names`, `n_metadata`,
+            `metadata_groups`, `n_classes` (a list, per task) and `image_size`.
+        recipe : object
+            Settings of the fit; every parameter of the estimator is an attribute.
+
+        Returns
+        -------
+        module : LesionNetwork
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement make_module.")
+
+    def make_loss(self, shapes, recipe):
+        """Make the loss; by default the branches' losses are added up.
+
+        Parameters
+        ----------
+        shapes, recipe
+            As in `make_module`.
+
+        Returns
+        -------
+        loss : torch.nn.Module
+            Of (outputs, codes, sample_weight). A `BranchLoss` is given the class weights and
+            the focusing exponent of the recipe.
+        """
+        return BranchLoss()
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, *, sample_weight=None, groups=None, X_val=None, y_val=None):
@@ -156,9 +168,10 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, T)
             Labels of one task or of T tasks; NaN or None where a task has none.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row in the loss.
+            Weight of each row in the loss and in `monitor`.
         groups : array-like of shape (n,), default=None
-            Patients or lesions, kept whole by the inner validation split.
+            Patients or lesions, kept whole by the inner validation split; ignored by a fit
+            that makes none.
         X_val, y_val : default=None
             Validation rows to use instead of an inner split.
 
@@ -174,12 +187,14 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         NonFiniteLossError
             If the loss becomes NaN or infinite.
         """
-        warm = self.warm_start and hasattr(self, "module_")
-        table = self._read(X, reset=True)
-        codec = self._codec if warm else LabelCodec(self.classes).fit(y)
-        return self._fit(
-            self._settings(), table, codec, y, sample_weight, groups, X_val, y_val, warm
-        )
+        rows = {"sample_weight": sample_weight, "groups": groups, "X_val": X_val, "y_val": y_val}
+        recipe = self._resolve(seed=self._draw_seed())
+        if self.warm_start and hasattr(self, "module_"):
+            module = self._module(recipe)
+            return self._fit(recipe, self._columns, self._codec, X, y, module, **rows)
+        columns = self._learn_columns(X)
+        codec = LabelCodec(self.classes).fit(y)
+        return self._fit(recipe, columns, codec, X, y, **rows)
 
     def fine_tune(
         self,
@@ -214,52 +229,28 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         self : object
-            The estimator, trained further.
 
         Raises
         ------
         ValueError
-            If `y` has a class that was not there in fit.
+            If `y` has a class that was not there in fit, or `freeze` is given to a network
+            without a backbone.
         """
         check_is_fitted(self)
-        settings = self._settings(
-            freeze=freeze, lr=self.lr / 10 if lr is None else lr, checkpoint_dir=None
+        if freeze is not None and "freeze" not in self.get_params(deep=False):
+            raise ValueError(f"`freeze`: {type(self).__name__} has no backbone; got {freeze!r}.")
+        rows = {"sample_weight": sample_weight, "groups": groups, "X_val": X_val, "y_val": y_val}
+        recipe = self._resolve(
+            seed=self._draw_seed(),
+            freeze=freeze,
+            lr=self.lr / 10 if lr is None else lr,
+            max_epochs=max_epochs or self.max_epochs,
+            image_size=self._shapes.image_size,
+            # A checkpoint is of a whole fit, from its first epoch on.
+            checkpoint_dir=None,
         )
-        settings.max_epochs = max_epochs or self.max_epochs
-        table = self._read(X, reset=False)
-        return self._fit(settings, table, self._codec, y, sample_weight, groups, X_val, y_val, True)
-
-    def predict(self, X):
-        """Return the most probable labels.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        y : ndarray of shape (n,) or (n, T)
-            Labels.
-        """
-        proba = self._predict_tasks(X)
-        return self._codec.decode(np.stack([p.argmax(axis=1) for p in proba], axis=1))
-
-    def predict_proba(self, X):
-        """Return probabilities of the classes, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        proba : ndarray of shape (n, C), or list of T arrays of shape (n, C_t)
-            Rows sum to 1.
-        """
-        proba = self._predict_tasks(X)
-        return proba if self._codec.multi_task else proba[0]
+        module = self._module(recipe)
+        return self._fit(recipe, self._columns, self._codec, X, y, module, **rows)
 
     def predict_branches(self, X):
         """Return the probabilities of every branch.
@@ -274,181 +265,131 @@ class BaseLesionClassifier(ClassifierMixin, BaseEstimator):
         branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
             The final branch is the last one.
         """
-        branches = self._predict_branches(X)
-        if self._codec.multi_task:
-            return branches
-        return {name: tasks[0] for name, tasks in branches.items()}
+        return {name: self._public(tasks) for name, tasks in self._branches(X).items()}
 
-    def score(self, X, y, sample_weight=None):
-        """Return the accuracy, with several tasks its mean over the tasks.
+    def iter_batches(self, X):
+        """Return rows as the network takes them: no augmentation, no views, no kept features.
 
         Parameters
         ----------
         X : DataFrame, or array-like of shape (n, p)
             Rows with the columns seen in fit.
-        y : array-like of shape (n,) or (n, T)
-            True labels.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
 
         Returns
         -------
-        score : float
-            In [0, 1].
-        """
-        from sklearn_skin.metrics import mean_task_accuracy
+        batches : iterable
+            Batches on the network's device, as often as asked: `rows` (positions), `images` (list
+            of Tensors (n, 3, h, w) in [0, 1]), `metadata`, `present`, `pixels` (uint8, not moved).
 
-        return mean_task_accuracy(y, self.predict(X), sample_weight=sample_weight)
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from sklearn_skin.neural_network import MetadataClassifier
+        >>> X, y = make_classification(random_state=0)
+        >>> net = MetadataClassifier(max_epochs=1, random_state=0).fit(X, y)
+        >>> [len(batch.rows) for batch in net.iter_batches(X)]
+        [32, 32, 32, 4]
+        """
+        check_is_fitted(self)
+        return self.net_.batches(self._dataset(X, self._prediction_recipe()))
 
     def search_ranges(self):
-        """Return what a search may try for the parameters of this network.
+        """Return sensible ranges for parameters; see `sklearn_skin.model_selection.search_space`.
 
         Returns
         -------
         ranges : dict of str to Range or Choice
-            By parameter, valid for the network as it is set.
+            By parameter; only what stays valid whatever the other parameters are.
         """
-        return network_ranges(self)
+        own = self.get_params(deep=False)
+        given = own["lr_schedule"]
+        schedules = (given, None) if isinstance(given, dict) else (None, "cosine")
+        ranges = {
+            "lr": Range(1e-5, 1e-2, log=True),
+            "batch_size": Choice((16, 32, 64)),
+            "lr_schedule": Choice(schedules),
+            "loss": Choice(("cross_entropy", "focal")),
+            "dropout": Range(0.0, 0.5),
+            "image_dropout": Range(0.0, 0.5),
+        }
+        if own["sampler"] is None:
+            ranges["class_weight"] = Choice((None, "balanced"))
+        return {name: values for name, values in ranges.items() if name in own}
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _uses_groups(self):
-        """Whether `fit` would split rows by the groups it is given."""
-        return needs_validation(self)
+    # A fit is three values: recipe = resolve(parameters), data = read(rows), fitted = train(…).
 
-    def _order_images(self, images):
-        """Return the image columns in the order that the network takes them."""
-        return images
+    def _resolve(self, seed=0, **changes):
+        return resolve(self.get_params(deep=False) | changes, type(self).__name__, seed)
 
-    def _settings(self, **changes):
-        settings = SimpleNamespace(**(self.get_params(deep=False) | changes))
-        size = settings.image_size
-        settings.image_size = (size, size) if np.isscalar(size) else tuple(size)
-        if settings.warm_start and settings.checkpoint_dir is not None:
-            raise ValueError(
-                "`warm_start` and `checkpoint_dir` both say where training goes on from; use one."
-            )
-        if settings.sampler == "balanced" and settings.class_weight is not None:
-            raise ValueError(
-                "`sampler` and `class_weight` both correct the class imbalance; set one to None."
-            )
-        return settings
+    def _draw_seed(self):
+        return check_random_state(self.random_state).randint(2**31 - 1)
 
-    def _read(self, X, reset):
-        """Return X as a `LesionTable`; `reset` learns the columns."""
-        if not (isinstance(X, pd.DataFrame) or self._finds_images_itself()):
-            raise TypeError(
-                f"X must be a DataFrame with the columns {self.image_columns!r} of "
-                f"`image_columns`; got {type(X).__name__}."
-            )
-        by_name = isinstance(X, pd.DataFrame) and (
-            bool(find_image_columns(X, self.image_columns)) or self.group_column in X.columns
-        )
-        if not reset:
-            by_name = self._by_name
-            if by_name and not isinstance(X, pd.DataFrame):
-                raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
-        self._by_name = by_name
-        if by_name:
-            return self._read_by_name(X, reset)
-        labels = X.index.to_numpy() if isinstance(X, pd.DataFrame) else None
-        matrix = validate_data(self, X, reset=reset, dtype=np.float64).astype(np.float32)
-        if reset:
-            self.image_columns_ = []
-            names = getattr(self, "feature_names_in_", range(matrix.shape[1]))
-            self._metadata_columns = list(names)
-        labels = np.arange(len(matrix)) if labels is None else labels
-        return LesionTable({}, matrix, labels, None, self._metadata_columns)
+    def _learn_columns(self, X):
+        """Choose the columns to learn from."""
+        images = find_image_columns(X, "auto")
+        if not images and self.group_column not in getattr(X, "columns", ()):
+            return learn_features(X, self)
+        metadata = find_metadata_columns(X, images, self.group_column)
+        return learn_columns(X, [], metadata, self.group_column, self)
 
-    def _finds_images_itself(self):
-        return isinstance(self.image_columns, str) and self.image_columns == "auto"
-
-    def _read_by_name(self, X, reset):
-        if len(X) == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
-            )
-        if reset:
-            images = self._order_images(find_image_columns(X, self.image_columns))
-            others = [
-                name
-                for name, dtype in X.dtypes.items()
-                if name not in images
-                and name != self.group_column
-                and not isinstance(dtype, ImageDtype)
-            ]
-            self.image_columns_ = images if self._uses_images else []
-            self._metadata_columns = others if self._uses_metadata or not images else []
-            names = [*self.image_columns_, *self._metadata_columns]
-            if not names:
-                raise ValueError(f"{type(self).__name__} finds no column to learn from in X.")
-            self.feature_names_in_ = np.array([c for c in X.columns if c in names], dtype=object)
-            self.n_features_in_ = len(names)
-        return read_table(X, self.image_columns_, self._metadata_columns, self.group_column)
-
-    def _fit(self, settings, table, codec, y, sample_weight, groups, X_val, y_val, warm):
-        codes = codec.transform(y)
-        check_consistent_length(table.labels, codes, groups)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, table.labels, dtype=np.float32, ensure_non_negative=True
-            )
-        rng = check_random_state(settings.random_state)
-        data = FitData(table, codes, sample_weight)
-        if (X_val is None) != (y_val is None):
-            raise ValueError("`X_val` and `y_val` must be given together.")
-        if X_val is not None:
-            data = replace(
-                data,
-                valid_table=self._read(X_val, reset=False),
-                valid_codes=codec.transform(y_val, "y_val"),
-                valid_y=y_val,
-            )
-        data = hold_out(data, y, groups, settings, rng)
-        self._codec = codec
+    def _fit(self, recipe, columns, codec, X, y, module=None, **rows):
+        data = read(X, y, recipe, columns, codec, self, **rows)
+        shapes = data.shapes(recipe.image_size)
+        make_module, make_loss = self._makers(shapes)
+        with seeded(recipe.seed):
+            module = make_module(shapes, recipe) if module is None else module
+            fitted = train(module, make_loss(shapes, recipe), data, recipe)
+        # Only now: a fit that fails leaves what the last one learnt.
+        self._columns, self._codec, self._shapes = columns, codec, shapes
+        self.net_, self.history_, self.branch_weights_ = fitted
+        self.module_ = self.net_.module_
         self.classes_ = codec.public_classes()
-        self._shapes = DataShapes(
-            self.image_columns_,
-            list(map(str, table.names)),
-            group_positions(table.metadata, table.names),
-            [len(classes) for classes in codec.classes_],
-            settings.image_size,
-        )
-        return run_training(self, settings, data, rng, warm)
+        self.n_features_in_ = len(columns.images) + len(columns.metadata)
+        self.image_columns_ = shapes.image_columns
+        self.metadata_names_ = shapes.metadata_names
+        self.__dict__.pop("feature_names_in_", None)
+        if columns.names is not None:
+            self.feature_names_in_ = columns.names
+        return self
 
-    def _dataset(self, table, p, codes=None, weight=None):
-        return LesionDataset(
-            table,
-            p.image_size,
-            cache=PixelCache(p.cache_dir),
-            codes=codes,
-            sample_weight=weight,
-            missing_ok=p.allow_missing_images,
-        )
+    def _makers(self, shapes):
+        """Return what makes the network and the loss for data of these shapes."""
+        return self.make_module, self.make_loss
 
-    def _predict_branches(self, X):
+    def _module(self, recipe):
+        """Return a copy of the trained network, to be trained on with other parts frozen."""
+        module = copy.deepcopy(self.module_)
+        module.freeze(recipe.parameters.get("freeze"))
+        return module
+
+    def _prediction_recipe(self):
+        # The weights fit the size that they were trained with.
+        return self._resolve(image_size=self._shapes.image_size)
+
+    def _dataset(self, X, recipe):
+        if self._columns.by_name:
+            table = read_columns(X, self._columns)
+        else:
+            table = read_features(X, validate_data(self, X, reset=False, dtype=np.float64))
+        return make_dataset(table, recipe)
+
+    def _branches(self, X):
+        """Return branch -> probabilities (n, C_t) per task."""
         check_is_fitted(self)
-        settings = self._settings()
-        settings.image_size = self._shapes.image_size
-        dataset = self._dataset(self._read(X, reset=False), settings)
-        return run_prediction(self, dataset, settings)
+        recipe = self._prediction_recipe()
+        dataset = self._dataset(X, recipe)
+        with seeded(0):
+            keep_features(self.net_, recipe, [dataset])
+            return self.net_.branch_probabilities(dataset, int(recipe.tta))
 
-    def _predict_tasks(self, X):
-        branches = self._predict_branches(X)
-        return combine_branches(branches, self.branch_weights_)
-
-    def _make_loss(self, shapes, options):
-        """Return the criterion; `options` are class weights and the focusing exponent."""
-        return BranchLoss(**options)
-
-    def _make_module(self, shapes, p):
-        """Return the network for data of these shapes and settings."""
-        raise NotImplementedError(f"{type(self).__name__} must implement _make_module.")
+    def _task_probabilities(self, X):
+        return combine_branches(self._branches(X), self.branch_weights_)
 
 
-complete_class(BaseLesionClassifier, BaseLesionClassifier.__init__)
+inherit_common_parameters(BaseNetwork)

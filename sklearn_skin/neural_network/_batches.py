@@ -1,7 +1,10 @@
 """Rows to batches: pixels, metadata, targets and weights as one torch data set."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -12,6 +15,7 @@ from torch.utils.data import (
 )
 
 from sklearn_skin.image import load_pixels
+from sklearn_skin.utils import list_names
 
 # Pixels up to this size stay in memory for the whole fit; beyond, every batch reads the cache.
 MAX_BYTES_IN_MEMORY = 2 * 1024**3
@@ -34,8 +38,8 @@ class LesionDataset(Dataset):
         self.codes = codes
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
-        self.features = None
-        n_bytes = len(table) * len(table.images) * size[0] * size[1] * 3
+        self.features: list[Tensor] | None = None
+        n_bytes = len(table) * len(table.images) * np.prod(size or (0, 0)) * 3
         self.pixels = self._load(table) if n_bytes <= MAX_BYTES_IN_MEMORY else None
         copies = [np.asarray(images.copies) > 0 for images in table.images.values()]
         self.repeated = np.any(copies, axis=0) if copies else np.zeros(len(table), dtype=bool)
@@ -47,6 +51,7 @@ class LesionDataset(Dataset):
         return self.__getitems__([row])
 
     def __getitems__(self, rows):
+        # torch calls this one, if it is there, with a whole batch of positions.
         rows = np.asarray(rows, dtype=np.int64)
         inputs = {"rows": torch.from_numpy(rows), **self._image_inputs(rows)}
         inputs["metadata"] = torch.from_numpy(self.table.metadata[rows])
@@ -63,8 +68,9 @@ class LesionDataset(Dataset):
             pixels, present = self._load(self.table.take(rows))
         else:
             pixels, present = self.pixels[0], self.pixels[1][rows]
+            # Features stand for the pixels, so copying these would be for nothing.
             pixels = None if self.features is not None else pixels[rows]
-        inputs = {"present": torch.from_numpy(present)}
+        inputs: dict[str, Any] = {"present": torch.from_numpy(present)}
         if self.features is None:
             inputs["images"] = torch.from_numpy(pixels)
         else:
@@ -74,8 +80,9 @@ class LesionDataset(Dataset):
     def _load(self, table):
         if not table.images:
             return None
+        names = table.row_names
         loaded = [
-            load_pixels(images, self.size, cache=self.cache, row_labels=table.labels, column=name)
+            load_pixels(images, self.size, cache=self.cache, row_labels=names, column=name)
             for name, images in table.images.items()
         ]
         present = np.stack([here for _, here in loaded], axis=1)
@@ -87,13 +94,94 @@ class LesionDataset(Dataset):
         if self.missing_ok and table.metadata.shape[1]:
             return
         if not needed.all():
-            rows = table.labels[~needed]
-            shown = ", ".join(repr(label) for label in rows[:5])
+            rows = table.row_names[~needed]
             raise ValueError(
-                f"{len(rows)} rows lack an image in {list(table.images)}: {shown}"
-                f"{', …' if len(rows) > 5 else ''}. allow_missing_images=True lets a network "
-                "learn a stand-in for them where something else of the row is known."
+                f"{len(rows)} rows lack an image in {list(table.images)}: {list_names(rows)}. "
+                "allow_missing_images=True lets a network learn a stand-in for them where "
+                "something else of the row is known."
             )
+
+
+class Batch:
+    """Rows as a network takes them, on its device.
+
+    Parameters
+    ----------
+    inputs : dict
+        A batch of a `LesionDataset`.
+    device : str or torch.device
+        Where the tensors go.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,)
+        Positions.
+    metadata : Tensor of shape (n, p)
+        Metadata features.
+    present : bool Tensor of shape (n, k) or None
+        Which images there are; None without image columns.
+    pixels : uint8 Tensor of shape (n, k, h, w, 3) or None
+        Images as decoded, not moved; None without image columns or with `features`.
+    features : list of Tensor or None
+        Features of a frozen backbone, where they were computed before.
+    """
+
+    def __init__(self, inputs, device):
+        self.rows = inputs["rows"].numpy()
+        self.device = device
+        self.metadata = inputs["metadata"].to(device)
+        self.present = inputs["present"].to(device) if "present" in inputs else None
+        self.pixels = inputs.get("images")
+        features = inputs.get("features")
+        self.features = None if features is None else [part.to(device) for part in features]
+
+    @property
+    def images(self):
+        """Images per column: channels-last tensors (n, 3, h, w) in [0, 1]."""
+        if self.pixels is None:
+            return []
+        return columns_of(as_floats(self.pixels, self.device))
+
+
+def as_floats(pixels, device):
+    """Move uint8 pixels (n, k, h, w, 3) to the device, as floats (n, k, 3, h, w) in [0, 1]."""
+    # Moved before they grow four times as large.
+    images = pixels.to(device, non_blocking=True)
+    return images.permute(0, 1, 4, 2, 3).float().div_(255.0)
+
+
+def columns_of(images):
+    """Part images (n, k, 3, h, w) by column, in the layout that convolutions are fast in."""
+    return [c.contiguous(memory_format=torch.channels_last) for c in images.unbind(1)]
+
+
+class Batches:
+    """Batches of a data set in the order of its rows; may be iterated over again.
+
+    Parameters
+    ----------
+    dataset : LesionDataset
+        Rows.
+    batch_size : int
+        Rows per batch.
+    device : str or torch.device
+        Where the tensors go.
+    workers : int, default=0
+        Processes that load.
+    """
+
+    def __init__(self, dataset, batch_size, device, workers=0):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.device = device
+        self.workers = workers
+
+    def __len__(self):
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self):
+        for inputs, _ in make_loader(self.dataset, self.batch_size, workers=self.workers):
+            yield Batch(inputs, self.device)
 
 
 class WholeBatchSampler(BatchSampler):
@@ -104,6 +192,7 @@ class WholeBatchSampler(BatchSampler):
 
     def __init__(self, sampler, batch_size, merge=True):
         super().__init__(sampler, batch_size, drop_last=False)
+        self.n_rows = len(sampler)
         self.merge = merge and batch_size > 1
 
     def __iter__(self):
@@ -120,7 +209,7 @@ class WholeBatchSampler(BatchSampler):
             yield held
 
     def __len__(self):
-        full, rest = divmod(len(self.sampler), self.batch_size)
+        full, rest = divmod(self.n_rows, self.batch_size)
         return full + int(rest > (1 if self.merge and full else 0))
 
 
@@ -128,15 +217,17 @@ def make_loader(
     dataset, batch_size, *, training=False, generator=None, row_weights=None, workers=0
 ):
     """Return a DataLoader whose batches are what `LesionDataset.__getitems__` gives."""
+    sampler: Any
     if not training:
         sampler = SequentialSampler(dataset)
     elif row_weights is None:
         sampler = RandomSampler(dataset, generator=generator)
     else:
-        sampler = WeightedRandomSampler(row_weights, len(dataset), generator=generator)
+        sampler = WeightedRandomSampler(row_weights.tolist(), len(dataset), generator=generator)
     return DataLoader(
         dataset,
         batch_sampler=WholeBatchSampler(sampler, batch_size, merge=training),
+        # The data set has collated already; a lambda could not be sent to a worker.
         collate_fn=_identity,
         num_workers=workers,
         generator=generator,
@@ -144,22 +235,6 @@ def make_loader(
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=bool(workers),
     )
-
-
-def balanced_row_weights(codes):
-    """Return weights (n,) with which every class of every task is drawn equally often.
-
-    A row's weight is the mean over its labelled tasks of 1 / (rows of its class).
-    """
-    weights = np.full(codes.shape, np.nan)
-    for task, column in enumerate(codes.T):
-        here = column >= 0
-        counts = np.bincount(column[here])
-        weights[here, task] = 1.0 / counts[column[here]]
-    labelled = ~np.isnan(weights).all(axis=1)
-    result = np.zeros(len(codes))
-    result[labelled] = np.nanmean(weights[labelled], axis=1)
-    return result
 
 
 def _identity(batch):

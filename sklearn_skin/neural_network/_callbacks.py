@@ -1,147 +1,121 @@
 """What happens between epochs: scores, schedules, averaged weights, progress."""
 
+import inspect
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring, get_scorer_names
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-LOSSES = {"cross_entropy": {"gamma": 0.0}, "focal": {"gamma": 2.0}}
-OPTIMIZERS = {
-    "adam": (torch.optim.Adam, {}),
-    "adamw": (torch.optim.AdamW, {}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
-}
-LR_SCHEDULES = {
-    "cosine": (lr_scheduler.CosineAnnealingLR, {}),
-    "step": (lr_scheduler.StepLR, {"step_size": 15, "gamma": 0.1}),
-    # torch acts after one epoch more than its patience.
-    "plateau": (lr_scheduler.ReduceLROnPlateau, {"patience": 4, "factor": 0.1}),
-}
+from sklearn_skin.neural_network._branch_weights import combine_branches, weigh_branches
+from sklearn_skin.neural_network._recipe import KnownPredictions
 
 
-def named_options(value, table, parameter):
-    """Return (entry of `table`, options) for a name or a dict ``{"name": …, option: …}``."""
-    options = dict(value) if isinstance(value, dict) else {"name": value}
-    name = options.pop("name", None)
-    if name not in table:
-        raise ValueError(f"`{parameter}` must be one of {sorted(table)}; got {name!r}.")
-    return table[name], options
-
-
-def loss_options(value):
-    """Return the focusing exponent of a loss given by name or dict."""
-    defaults, options = named_options(value, LOSSES, "loss")
-    unknown = sorted(set(options) - ({"gamma"} if defaults["gamma"] else set()))
-    gamma = options.get("gamma", defaults["gamma"])
-    if unknown or isinstance(gamma, str) or not gamma >= 0:
-        raise ValueError(
-            "`loss` takes one option, a \"gamma\" of at least 0 with the name 'focal'; "
-            f"got {value!r}."
+def make_callbacks(recipe, data):
+    """Return the callbacks of a fit, in the order in which skorch must call them."""
+    callbacks: list[Callback] = []
+    if recipe.scorer is not None and data.valid is not None:
+        # First: those that follow act on the score of this epoch.
+        valid = data.valid
+        callbacks.append(
+            ValidationScore(recipe, data.codec, valid.codes, data.valid_y, valid.weight)
         )
-    return {"gamma": float(gamma)}
+    if recipe.lr_schedule is not None:
+        callbacks.append(make_schedule(recipe))
+    if recipe.early_stopping:
+        callbacks.append(make_early_stopping(recipe))
+    if recipe.averaging is not None:
+        callbacks.append(WeightAveraging(recipe.averaging, recipe.max_epochs))
+    if recipe.verbose:
+        shown = dict.fromkeys(["train_loss", "valid_loss", recipe.monitor])
+        callbacks.append(ProgressBar(recipe.max_epochs, recipe.estimator, list(shown)))
+    return callbacks + list(recipe.callbacks or [])
 
 
-def make_schedule(value, max_epochs, monitor, lower_is_better):
-    """Return the callback of a learning-rate schedule."""
-    (policy, defaults), options = named_options(value, LR_SCHEDULES, "lr_schedule")
-    options = defaults | options
-    if policy is lr_scheduler.CosineAnnealingLR:
-        options.setdefault("T_max", max_epochs)
+def make_schedule(recipe):
+    """Return the callback of the learning-rate schedule."""
+    assert recipe.lr_schedule is not None
+    policy, options = recipe.lr_schedule
     if policy is lr_scheduler.ReduceLROnPlateau:
-        options.setdefault("mode", "min" if lower_is_better else "max")
-        options.setdefault("monitor", monitor)
+        mode = "min" if recipe.scorer is None else "max"
+        options = {"mode": mode, "monitor": recipe.monitor} | options
     return LRScheduler(policy, **options)
 
 
-def make_early_stopping(monitor, patience, lower_is_better):
+def make_early_stopping(recipe):
     """Return the callback that stops, and that brings the best epoch's weights back."""
     return EarlyStopping(
-        monitor,
-        patience=patience,
-        lower_is_better=lower_is_better,
+        recipe.monitor,
+        patience=recipe.patience,
+        lower_is_better=recipe.scorer is None,
         load_best=True,
         threshold=0.0,
         threshold_mode="abs",
     )
 
 
-def resolve_scorer(monitor):
-    """Return a scorer for the name or callable in `monitor`."""
-    if callable(monitor):
-        return monitor
-    from sklearn_skin.metrics import SCORERS
-
-    if monitor in SCORERS:
-        return SCORERS[monitor]
-    if monitor not in get_scorer_names():
-        raise ValueError(
-            f"`monitor` must be 'valid_loss', 'train_loss', a scorer's name such as "
-            f"'balanced_accuracy' or {sorted(SCORERS)}, or a callable; got {monitor!r}."
-        )
-    return check_scoring(_KnownPredictions(None, None, None), scoring=monitor)
-
-
-class _KnownPredictions(ClassifierMixin, BaseEstimator):
-    """Predictions at hand, in the form that scikit-learn's scorers ask for."""
-
-    def __init__(self, classes, labels, probabilities):
-        self.classes = classes
-        self.labels = labels
-        self.probabilities = probabilities
-
-    @property
-    def classes_(self):
-        return self.classes
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def fit(self, X, y):
-        return self
-
-    def predict(self, X):
-        return self.labels
-
-    def predict_proba(self, X):
-        return self.probabilities
-
-
 class ValidationScore(Callback):
-    """Record a scorer's value on the validation rows after every epoch.
+    """Record a scorer's value of what `predict` would return, on the validation rows.
+
+    Branches are weighed, views averaged and rows weighed as in prediction, so that early
+    stopping watches the model that the user gets.
 
     Parameters
     ----------
-    name : str
-        Column of the history.
-    scorer : callable
-        ``scorer(estimator, X, y)``.
-    y : array-like
-        Labels of the validation rows.
-    predict : callable
-        Turns branch probabilities into (classes, labels, probabilities).
+    recipe : Recipe
+        Settings of the fit.
+    codec : LabelCodec
+        What encoded the labels.
+    codes : ndarray of shape (n, T)
+        Class codes of the validation rows.
+    y : array-like of shape (n,) or (n, T)
+        Their labels.
+    sample_weight : ndarray of shape (n,) or None
+        Their weights.
     """
 
-    def __init__(self, name, scorer, y, predict):
-        self.name = name
-        self.scorer = scorer
+    def __init__(self, recipe, codec, codes, y, sample_weight=None):
+        self.recipe = recipe
+        self.codec = codec
+        self.codes = codes
         self.y = y
-        self.predict = predict
+        self.sample_weight = sample_weight
 
     def on_epoch_end(self, net, dataset_valid=None, **kwargs):
         """Score the network as it is now."""
-        known = _KnownPredictions(*self.predict(net.branch_probabilities(dataset_valid)))
-        score = float(self.scorer(known, np.zeros((len(dataset_valid), 1)), self.y))
-        best = [row[self.name] for row in net.history[:-1]]
-        net.history.record(self.name, score)
-        net.history.record(f"{self.name}_best", not best or score > max(best))
+        name = self.recipe.monitor
+        known = self._predictions(net.branch_probabilities(dataset_valid, int(self.recipe.tta)))
+        score = self._score(known, np.zeros((len(dataset_valid), 1)))
+        best = [row[name] for row in net.history[:-1]]
+        net.history.record(name, score)
+        net.history.record(f"{name}_best", not best or score > max(best))
+
+    def _predictions(self, branches):
+        codec = self.codec
+        weights = weigh_branches(branches, self.recipe, self.codes, self.sample_weight)
+        proba = combine_branches(branches, weights)
+        labels = codec.decode(np.stack([p.argmax(axis=1) for p in proba], axis=1))
+        shown = proba if codec.multi_task else proba[0]
+        return KnownPredictions(codec.public_classes(), labels, shown)
+
+    def _score(self, known, X):
+        scorer, options = self.recipe.scorer, {}
+        if self.sample_weight is not None and _takes_weights(scorer):
+            options["sample_weight"] = self.sample_weight
+        return float(scorer(known, X, self.y, **options))
 
     def __getstate__(self):
-        return {"name": self.name, "scorer": None, "y": None, "predict": None}
+        # A fitted net is pickled, and must not take the validation rows along.
+        return dict.fromkeys(vars(self))
+
+
+def _takes_weights(scorer):
+    """Whether a scorer's metric knows sample weights; scikit-learn's scorers all say so."""
+    function: Any = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in inspect.signature(function).parameters
 
 
 class WeightAveraging(Callback):
@@ -152,22 +126,19 @@ class WeightAveraging(Callback):
 
     Parameters
     ----------
-    swa_epochs : int
-        Number of last epochs to average; 0 for none.
-    ema_decay : float or None
-        Decay per step of the exponential average.
+    averaging : Averaging
+        What to average.
     max_epochs : int
         Epochs of the fit.
     """
 
-    def __init__(self, swa_epochs, ema_decay, max_epochs):
-        self.swa_epochs = swa_epochs
-        self.ema_decay = ema_decay
+    def __init__(self, averaging, max_epochs):
+        self.averaging = averaging
         self.max_epochs = max_epochs
 
     def on_train_begin(self, net, **kwargs):
         """Start with no average."""
-        self.average_ = None
+        self.average_: Any = None
         self.epoch_ = 0
 
     def state_dict(self):
@@ -184,17 +155,19 @@ class WeightAveraging(Callback):
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Move the exponential average by one step."""
-        if training and self.ema_decay is not None:
+        if training and self.averaging.decay is not None:
             self._update(net)
 
     def on_epoch_end(self, net, **kwargs):
         """Add this epoch to the plain average where it is one of the last."""
         self.epoch_ += 1
-        if self.ema_decay is None and self.epoch_ > self.max_epochs - self.swa_epochs:
+        last = self.averaging.epochs
+        if last is not None and self.epoch_ > self.max_epochs - last:
             self._update(net)
 
     def _start(self, net):
-        ema = None if self.ema_decay is None else get_ema_multi_avg_fn(self.ema_decay)
+        decay = self.averaging.decay
+        ema = None if decay is None else get_ema_multi_avg_fn(decay)
         self.average_ = AveragedModel(net.module_, multi_avg_fn=ema)
 
     def _update(self, net):
@@ -207,7 +180,7 @@ class WeightAveraging(Callback):
         average, self.average_ = self.average_, None
         if average is None:
             warnings.warn(
-                "early stopping ended training before the last `swa_epochs` epochs; "
+                "early stopping ended training before the epochs that `averaging` takes; "
                 "no weights were averaged.",
                 UserWarning,
                 stacklevel=2,

@@ -1,9 +1,7 @@
 """Training state on disk: whole or not at all, and never executable."""
 
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sklearn_skin.exceptions import CheckpointError
 from sklearn_skin.neural_network._callbacks import WeightAveraging
+from sklearn_skin.utils import replacing
 
 MANIFEST = "manifest.json"
 
@@ -57,20 +56,16 @@ def write_checkpoint(directory, fingerprint, state):
     directory = Path(directory)
     epoch = len(state["history"])
     target = directory / f"epoch-{epoch:05d}.pt"
-    partial = directory / f".{target.name}.{os.getpid()}.part"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
+        with replacing(target) as file:
             torch.save(state, file)
-            _sync(file)
-        digest = _digest(partial)
-        os.replace(partial, target)
-        manifest = {"file": target.name, "blake2b": digest, "epoch": epoch}
-        _replace_json(directory / MANIFEST, manifest | {"fingerprint": fingerprint})
+        manifest = {"file": target.name, "blake2b": _digest(target), "epoch": epoch}
+        # Until this line the manifest names the last epoch's file, which is still there.
+        with replacing(directory / MANIFEST) as file:
+            file.write(json.dumps(manifest | {"fingerprint": fingerprint}).encode())
     except (OSError, RuntimeError) as error:
         # torch reports a full disk as a RuntimeError.
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise CheckpointError(
             f"the checkpoint of epoch {epoch} could not be written to {directory}: {error}"
         ) from error
@@ -169,16 +164,3 @@ def _find(net, kind):
 def _digest(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
-
-
-def _sync(file):
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _replace_json(path, content):
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(partial, "w") as file:
-        json.dump(content, file)
-        _sync(file)
-    os.replace(partial, path)

@@ -42,3 +42,19 @@ def _task_weights(choice, codes, classes):
             f"got {choice!r}."
         )
     return weights
+
+
+def balanced_row_weights(codes):
+    """Return weights (n,) with which every class of every task is drawn equally often.
+
+    A row's weight is the mean over its labelled tasks of 1 / (rows of its class).
+    """
+    weights = np.full(codes.shape, np.nan)
+    for task, column in enumerate(codes.T):
+        here = column >= 0
+        counts = np.bincount(column[here])
+        weights[here, task] = 1.0 / counts[column[here]]
+    labelled = ~np.isnan(weights).all(axis=1)
+    result = np.zeros(len(codes))
+    result[labelled] = np.nanmean(weights[labelled], axis=1)
+    return result

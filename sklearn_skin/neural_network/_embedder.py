@@ -1,22 +1,19 @@
 """Images to feature vectors, for any scikit-learn estimator."""
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_skin.image import PixelCache
-from sklearn_skin.modules.backbones import make_backbone
-from sklearn_skin.neural_network._batches import LesionDataset, make_loader
-from sklearn_skin.neural_network._columns import find_image_columns, read_table
-from sklearn_skin.neural_network._parameters import COMMON_CONSTRAINTS
-from sklearn_skin.neural_network._run import seeded
-from sklearn_skin.neural_network._training import resolve_device
+from sklearn_skin.modules import make_backbone
+from sklearn_skin.neural_network._batches import Batches, LesionDataset
+from sklearn_skin.neural_network._fitting import seeded
+from sklearn_skin.neural_network._parameters import ImageParameters, NetworkParameters
+from sklearn_skin.neural_network._recipe import as_pair, find_device
+from sklearn_skin.neural_network._table import find_image_columns, learn_columns, read_columns
 
 
 class ImageEmbedder(TransformerMixin, BaseEstimator):
@@ -66,11 +63,11 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        name: COMMON_CONSTRAINTS[name]
+        name: (ImageParameters.constraints | NetworkParameters.constraints)[name]
         for name in (
-            "image_columns backbone weights image_size device cache_dir random_state".split()
-        )
-    } | {"batch_size": [Interval(Integral, 1, None, closed="left")]}
+            "image_columns backbone weights image_size batch_size device cache_dir random_state"
+        ).split()
+    }
 
     def __init__(
         self,
@@ -113,13 +110,17 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
         if not self.image_columns_:
             validate_data(self, X)
             return self
+        self._columns = learn_columns(X, self.image_columns_, [], None, self)
         self.feature_names_in_ = np.array(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         with seeded(check_random_state(self.random_state).randint(2**31 - 1)):
             self.module_ = make_backbone(
-                self.backbone, weights=self.weights, freeze="backbone", image_size=self._size()
+                self.backbone,
+                weights=self.weights,
+                freeze="backbone",
+                image_size=as_pair(self.image_size),
             )
-        self.module_.to(resolve_device(self.device)).eval()
+        self.module_.to(find_device(self.device)).eval()
         return self
 
     def transform(self, X):
@@ -138,15 +139,13 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if not self.image_columns_:
             return validate_data(self, X, reset=False)
-        table = read_table(X, self.image_columns_, [], None)
-        size = self._size()
-        dataset = LesionDataset(table, size, cache=PixelCache(self.cache_dir))
+        table = read_columns(X, self._columns)
+        dataset = LesionDataset(table, as_pair(self.image_size), cache=PixelCache(self.cache_dir))
         device = next(self.module_.parameters()).device
         parts = []
         with torch.inference_mode():
-            for inputs, _ in make_loader(dataset, self.batch_size):
-                images = inputs["images"].to(device).permute(0, 1, 4, 2, 3).float() / 255
-                vectors = [self.module_.pool(self.module_(column)) for column in images.unbind(1)]
+            for batch in Batches(dataset, self.batch_size, device):
+                vectors = [self.module_.pool(self.module_(column)) for column in batch.images]
                 parts.append(torch.cat(vectors, dim=1).float().cpu().numpy())
         names = self.get_feature_names_out()[: len(self.image_columns_) * self._width()]
         features = pd.DataFrame(np.concatenate(parts), columns=names, index=X.index)
@@ -177,7 +176,3 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
 
     def _width(self):
         return self.module_.vector_features
-
-    def _size(self):
-        size = self.image_size
-        return (size, size) if np.isscalar(size) else tuple(size)

@@ -1,12 +1,10 @@
 """Features of a frozen backbone: computed once per image and kept."""
 
-import hashlib
-
 import numpy as np
 import torch
 
-from sklearn_skin.modules.backbones import Backbone
-from sklearn_skin.neural_network._batches import make_loader
+from sklearn_skin.modules import Backbone
+from sklearn_skin.utils import array_digest, weights_digest
 
 
 def precompute_features(net, dataset):
@@ -14,41 +12,35 @@ def precompute_features(net, dataset):
 
     The key of a row is the hash of the backbone's weights, the arithmetic and the pixels.
     """
-    prefix = weights_hash(net.module_) + net.precision.encode()
-    parts = []
+    prefix = _weights_key(net.module_) + net.precision.encode()
     net.module_.eval()
     with torch.inference_mode():
-        for inputs, _ in make_loader(dataset, net.batch_size):
-            parts.append(_batch_features(net, inputs, prefix, dataset.cache))
+        parts = [
+            _batch_features(net.module_, batch, prefix, dataset.cache)
+            for batch in net.batches(dataset)
+        ]
     # Tensors made in inference mode cannot take part in training; clones made outside can.
     dataset.features = [torch.cat(columns).clone() for columns in zip(*parts)]
 
 
-def _batch_features(net, inputs, prefix, cache):
-    images = inputs["images"].numpy()
+def _batch_features(module, batch, prefix, cache):
+    assert batch.pixels is not None
+    images = batch.pixels.numpy()
     n_rows, n_columns = images.shape[:2]
-    rows = [prefix + repr(row.shape).encode() + row.tobytes() for row in images]
-    digests = [hashlib.blake2b(row, digest_size=32).digest() for row in rows]
+    digests = [prefix + array_digest(row) for row in images]
     keys = [[digest + bytes([column]) for digest in digests] for column in range(n_columns)]
     known = cache.get_many([key for column in keys for key in column])
     if all(value is not None for value in known):
-        parts = [known[c * n_rows : (c + 1) * n_rows] for c in range(n_columns)]
-        return [torch.from_numpy(np.stack(part)) for part in parts]
-    columns = net.module_.features(net.prepare_images(inputs))
-    columns = [column.float().cpu() for column in columns]
+        kept = [known[c * n_rows : (c + 1) * n_rows] for c in range(n_columns)]
+        return [torch.from_numpy(np.stack(part)) for part in kept]
+    columns = [column.float().cpu() for column in module.features(batch.images)]
     for names, column in zip(keys, columns):
         cache.put_many(dict(zip(names, column.numpy())))
     return columns
 
 
-def weights_hash(module):
-    """Return a hash of the parameters and buffers of a network's backbones."""
-    digest = hashlib.blake2b(digest_size=16)
-    for backbone in module.modules():
-        if not isinstance(backbone, Backbone):
-            continue
-        digest.update(repr(backbone.normalisation).encode())
-        for name, value in backbone.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.digest()
+def _weights_key(module):
+    """Return what tells the backbones of one network from those of another."""
+    backbones = [part for part in module.modules() if isinstance(part, Backbone)]
+    # The normalisation is no part of the state, but equal weights see other pixels with it.
+    return "".join(f"{weights_digest(b)}{b.normalisation}" for b in backbones).encode()

@@ -1,9 +1,8 @@
 """FusionNet: two images, added features, three heads (system S6, first stage)."""
 
-from sklearn_skin.modules._fusionnet import FusionNet
-from sklearn_skin.modules._single_image import SingleImageNet
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import FusionNet, SingleImageNet
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
@@ -12,7 +11,7 @@ from sklearn_skin.neural_network._two_images import (
 )
 
 
-class FusionNetClassifier(BaseLesionClassifier):
+class FusionNetClassifier(BaseImageNetwork):
     r"""Classify a clinical and a dermoscopic image, and the sum of their features.
 
     .. math:: f_F = f_C + f_D, \quad L = L_C + L_D + L_F, \quad L_b = \tfrac1T \sum_t L_{b,t}
@@ -53,11 +52,9 @@ class FusionNetClassifier(BaseLesionClassifier):
     ['clinical', 'dermoscopy', 'fusion']
     """
 
-    _uses_metadata = False
+    uses_metadata = False
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
-        | TWO_IMAGE_CONSTRAINTS
-        | {"dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"]}
+        BaseImageNetwork._parameter_constraints | TWO_IMAGE_CONSTRAINTS | {"dropout": [CHANCE]}
     )
 
     def __init__(self, *, dropout=0.3, clinical_column=None, dermoscopy_column=None, **common):
@@ -66,14 +63,14 @@ class FusionNetClassifier(BaseLesionClassifier):
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
 
-    def _order_images(self, images):
+    def choose_images(self, images):
+        """Return the clinical and the dermoscopic image column, or the only one."""
         if len(images) < 2:
             return images
         return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
 
-    def _make_module(self, shapes, p):
-        if not shapes.image_columns:
-            return MetadataNet(shapes.n_metadata, shapes.n_classes)
-        encoders = [make_encoder(p.backbone, shapes, p) for _ in shapes.image_columns]
+    def make_module(self, shapes, recipe):
+        """Return a `FusionNet`, or a `SingleImageNet` for one image column."""
+        encoders = [make_encoder(recipe.backbone, shapes, recipe) for _ in shapes.image_columns]
         net = FusionNet if len(encoders) == 2 else SingleImageNet
-        return net(*encoders, shapes.n_classes, dropout=p.dropout, **missing_options(p))
+        return net(*encoders, shapes.n_classes, dropout=recipe.dropout, **missing_options(recipe))

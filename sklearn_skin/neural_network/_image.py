@@ -1,10 +1,11 @@
 """A backbone over images alone."""
 
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
 from sklearn_skin.neural_network._joint import make_joint_net
+from sklearn_skin.neural_network._parameters import CHANCE
 
 
-class ImageClassifier(BaseLesionClassifier):
+class ImageClassifier(BaseImageNetwork):
     """Classify lesions by their images alone.
 
     A backbone per image column, global average pooling, and one linear classifier per task.
@@ -36,11 +37,12 @@ class ImageClassifier(BaseLesionClassifier):
     (20, 3)
     """
 
-    _uses_metadata = False
-    _parameter_constraints = BaseLesionClassifier._parameter_constraints | {
+    uses_metadata = False
+    needs_images = False
+    _parameter_constraints = BaseImageNetwork._parameter_constraints | {
         "share_backbone": ["boolean"],
         "classifier_hidden": ["array-like"],
-        "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+        "dropout": [CHANCE],
     }
 
     def __init__(self, *, share_backbone=False, classifier_hidden=(), dropout=0.0, **common):
@@ -49,11 +51,12 @@ class ImageClassifier(BaseLesionClassifier):
         self.classifier_hidden = classifier_hidden
         self.dropout = dropout
 
-    def _make_module(self, shapes, p):
+    def make_module(self, shapes, recipe):
+        """Return a `JointFusionNet`, which is given no metadata beside images."""
         return make_joint_net(
             shapes,
-            p,
-            share_backbone=p.share_backbone,
-            classifier_hidden=p.classifier_hidden,
-            dropout=p.dropout,
+            recipe,
+            share_backbone=recipe.share_backbone,
+            classifier_hidden=recipe.classifier_hidden,
+            dropout=recipe.dropout,
         )

@@ -1,24 +1,21 @@
 """Joint fusion: one classifier over a fused feature (systems S0, S1, S3)."""
 
-from sklearn.utils._param_validation import StrOptions
-
-from sklearn_skin.modules._joint import JointFusionNet
-from sklearn_skin.modules.backbones import make_backbone
+from sklearn_skin.modules import JointFusionNet
 from sklearn_skin.modules.fusion import FUSIONS
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.neural_network._base_image import BaseImageNetwork, make_backbones
+from sklearn_skin.neural_network._parameters import CHANCE
+from sklearn_skin.utils import Choice
 
-_CHANCE = BaseLesionClassifier._parameter_constraints["modality_dropout"]
-
-FUSION_CONSTRAINTS = {
-    "fusion": [StrOptions(set(FUSIONS))],
+FUSION_CONSTRAINTS: dict[str, list] = {
+    "fusion": [str],
     "fusion_options": [dict, None],
     "share_backbone": ["boolean"],
     "metadata_hidden": ["array-like"],
-    "image_dropout": _CHANCE,
+    "image_dropout": [CHANCE],
 }
 
 
-class JointFusionClassifier(BaseLesionClassifier):
+class JointFusionClassifier(BaseImageNetwork):
     r"""Classify the fusion of image and metadata features.
 
     .. math:: P = \mathrm{softmax}(C(F(f_I, f_M)))
@@ -66,10 +63,11 @@ class JointFusionClassifier(BaseLesionClassifier):
     (20, 3)
     """
 
+    needs_images = False
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
+        BaseImageNetwork._parameter_constraints
         | FUSION_CONSTRAINTS
-        | {"classifier_hidden": ["array-like"], "dropout": _CHANCE}
+        | {"classifier_hidden": ["array-like"], "dropout": [CHANCE]}
     )
 
     def __init__(
@@ -93,39 +91,35 @@ class JointFusionClassifier(BaseLesionClassifier):
         self.classifier_hidden = classifier_hidden
         self.dropout = dropout
 
-    def _make_module(self, shapes, p):
+    def make_module(self, shapes, recipe):
+        """Return a `JointFusionNet`."""
         return make_joint_net(
             shapes,
-            p,
-            **fusion_options(p),
-            classifier_hidden=p.classifier_hidden,
-            dropout=p.dropout,
+            recipe,
+            **fusion_options(recipe),
+            classifier_hidden=recipe.classifier_hidden,
+            dropout=recipe.dropout,
         )
 
+    def search_ranges(self):
+        """Return sensible ranges for parameters, the fusion operator among them."""
+        return super().search_ranges() | {"fusion": Choice(tuple(sorted(FUSIONS)))}
 
-def fusion_options(p):
+
+def fusion_options(recipe):
     """Return the settings that describe the fusion and what goes into it."""
-    return {name: getattr(p, name) for name in FUSION_CONSTRAINTS}
+    return {name: getattr(recipe, name) for name in FUSION_CONSTRAINTS}
 
 
-def make_joint_net(shapes, p, net=JointFusionNet, **options):
+def make_joint_net(shapes, recipe, net=JointFusionNet, **options):
     """Make a network of `JointFusionNet`'s kind for data of these shapes."""
     return net(
-        make_backbones(shapes, p, shared=options.get("share_backbone", False)),
+        make_backbones(shapes, recipe, shared=options.get("share_backbone", False)),
         shapes.n_metadata,
         shapes.n_classes,
         n_images=len(shapes.image_columns),
         metadata_groups=shapes.metadata_groups or None,
-        allow_missing_images=p.allow_missing_images,
-        modality_dropout=p.modality_dropout,
+        allow_missing_images=recipe.allow_missing_images,
+        modality_dropout=recipe.modality_dropout,
         **options,
     )
-
-
-def make_backbones(shapes, p, shared=False):
-    """Return one backbone per image column, or a single one to share."""
-    n_images = len(shapes.image_columns)
-    return [
-        make_backbone(p.backbone, weights=p.weights, freeze=p.freeze, image_size=shapes.image_size)
-        for _ in range(min(n_images, 1) if shared else n_images)
-    ]

@@ -4,18 +4,18 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval
 
-from sklearn_skin.modules._joint_individual import JointIndividualNet
-from sklearn_skin.modules.losses import BranchLoss
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import BranchLoss, JointIndividualNet
+from sklearn_skin.modules.fusion import FUSIONS
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
 from sklearn_skin.neural_network._joint import (
     FUSION_CONSTRAINTS,
     fusion_options,
     make_joint_net,
 )
-from sklearn_skin.utils import Range
+from sklearn_skin.utils import Choice, Range
 
 
-class JointIndividualFusionClassifier(BaseLesionClassifier):
+class JointIndividualFusionClassifier(BaseImageNetwork):
     r"""Classify the image, the metadata and their fusion, each by a linear layer.
 
     .. math:: L = \beta L_I + (1 - \beta) L_M + L_{IM}
@@ -63,8 +63,9 @@ class JointIndividualFusionClassifier(BaseLesionClassifier):
     ['image', 'metadata', 'fusion']
     """
 
+    needs_images = False
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
+        BaseImageNetwork._parameter_constraints
         | FUSION_CONSTRAINTS
         | {"beta": [Interval(Real, 0, 1, closed="both")]}
     )
@@ -88,20 +89,18 @@ class JointIndividualFusionClassifier(BaseLesionClassifier):
         self.metadata_hidden = metadata_hidden
         self.image_dropout = image_dropout
 
+    def make_module(self, shapes, recipe):
+        """Return a `JointIndividualNet`."""
+        return make_joint_net(shapes, recipe, JointIndividualNet, **fusion_options(recipe))
+
+    def make_loss(self, shapes, recipe):
+        """Return the weighted sum of the branches' losses."""
+        if not (shapes.image_columns and shapes.n_metadata):
+            # One modality has one branch, whose weight would only scale the rate.
+            return BranchLoss()
+        return BranchLoss({"image": recipe.beta, "metadata": 1 - recipe.beta, "fusion": 1.0})
+
     def search_ranges(self):
-        """Return what a search may try for the parameters of this network.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
-        return super().search_ranges() | {"beta": Range(0.0, 1.0)}
-
-    def _make_module(self, shapes, p):
-        return make_joint_net(shapes, p, JointIndividualNet, **fusion_options(p))
-
-    def _make_loss(self, shapes, options):
-        weights = {"image": self.beta, "metadata": 1 - self.beta, "fusion": 1.0}
-        one_modality = not (shapes.image_columns and shapes.n_metadata)
-        return BranchLoss(None if one_modality else weights, **options)
+        """Return sensible ranges for parameters, the fusion operator and β among them."""
+        own = {"fusion": Choice(tuple(sorted(FUSIONS))), "beta": Range(0.0, 1.0)}
+        return super().search_ranges() | own

@@ -1,44 +1,41 @@
 """Two small CNNs and two boosted metadata perceptrons (system S2)."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import StrOptions
 
-from sklearn_skin.modules._lesionnet import LesionNet
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import LesionNet
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._parameters import COUNT
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     missing_options,
     pick_two_images,
 )
 
-_COUNT = Interval(Integral, 1, None, closed="left")
 
-
-class LesionNetClassifier(BaseLesionClassifier):
+class LesionNetClassifier(BaseImageNetwork):
     r"""Classify a clinical and a dermoscopic image with metadata (MultiModalLesionNet).
 
     .. math:: l_u = W_u [\mathrm{CNN}_u(x_u);\; b_u\,\mathrm{MLP}_u(m_u)], \quad
               l = W_2\,\mathrm{ReLU}(W_1 [l_{clinical}; l_{dermoscopy}])
 
     with a learnable boost b_u per image type. Metadata whose name starts with the name of an
-    image column belong to that image; all others go to both. The `backbone` is the source's
-    own CNN, so `backbone` and `weights` have no effect; `freeze` counts its two blocks.
+    image column belong to that image; all others go to both.
 
     Parameters
     ----------
     channels : int, default=10
         Channels of the convolutions.
-    metadata_layers : int, default=2
-        Hidden layers of each metadata perceptron; the source's preset has 10.
-    metadata_units : int, default=32
-        Width of these layers.
-    classifier_hidden : int, default=64
-        Width of the final classifier's hidden layer.
+    metadata_hidden : sequence of int, default=(32, 32)
+        Widths of each metadata perceptron's layers; the source's preset has 10.
+    classifier_hidden : sequence of int, default=(64,)
+        Widths of the final classifier's hidden layers.
     clinical_column, dermoscopy_column : str, default=None
         Image columns; None guesses them from their names.
+    backbone : {"lesionnet"}, default="lesionnet"
+        The source's own CNN, of two blocks; `freeze` counts these.
+    weights : None, default=None
+        There are no pretrained weights of it.
     %(common)s
 
     Attributes
@@ -66,13 +63,14 @@ class LesionNetClassifier(BaseLesionClassifier):
     """
 
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
+        BaseImageNetwork._parameter_constraints
         | TWO_IMAGE_CONSTRAINTS
         | {
-            "channels": [_COUNT],
-            "metadata_layers": [_COUNT],
-            "metadata_units": [_COUNT],
-            "classifier_hidden": [_COUNT],
+            "channels": [COUNT],
+            "metadata_hidden": ["array-like"],
+            "classifier_hidden": ["array-like"],
+            "backbone": [StrOptions({"lesionnet"})],
+            "weights": [None],
         }
     )
 
@@ -80,17 +78,17 @@ class LesionNetClassifier(BaseLesionClassifier):
         self,
         *,
         channels=10,
-        metadata_layers=2,
-        metadata_units=32,
-        classifier_hidden=64,
+        metadata_hidden=(32, 32),
+        classifier_hidden=(64,),
         clinical_column=None,
         dermoscopy_column=None,
+        backbone="lesionnet",
+        weights=None,
         **common,
     ):
-        super().__init__(**common)
+        super().__init__(backbone=backbone, weights=weights, **common)
         self.channels = channels
-        self.metadata_layers = metadata_layers
-        self.metadata_units = metadata_units
+        self.metadata_hidden = metadata_hidden
         self.classifier_hidden = classifier_hidden
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
@@ -101,25 +99,23 @@ class LesionNetClassifier(BaseLesionClassifier):
         values = self.module_.boosts.detach().cpu().numpy()
         return dict(zip(self.image_columns_, np.asarray(values, dtype=float).tolist()))
 
-    def _order_images(self, images):
-        if not images:
-            return images
+    def choose_images(self, images):
+        """Return the clinical and the dermoscopic image column."""
         return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
 
-    def _make_module(self, shapes, p):
-        if not shapes.image_columns:
-            return MetadataNet(shapes.n_metadata, shapes.n_classes)
+    def make_module(self, shapes, recipe):
+        """Return a `LesionNet`."""
         net = LesionNet(
             shapes.image_size,
             shapes.n_metadata,
             shapes.n_classes,
-            channels=p.channels,
-            metadata_hidden=[p.metadata_units] * p.metadata_layers,
+            channels=recipe.channels,
+            metadata_hidden=recipe.metadata_hidden,
             metadata_columns=_metadata_by_image(shapes),
-            classifier_hidden=[p.classifier_hidden],
-            **missing_options(p),
+            classifier_hidden=recipe.classifier_hidden,
+            **missing_options(recipe),
         )
-        net.freeze(p.freeze)
+        net.freeze(recipe.freeze)
         return net
 
 

@@ -1,16 +1,16 @@
 """A perceptron over metadata alone."""
 
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import MetadataNet
+from sklearn_skin.neural_network._base import BaseNetwork
+from sklearn_skin.neural_network._parameters import CHANCE
 
 
-class MetadataClassifier(BaseLesionClassifier):
+class MetadataClassifier(BaseNetwork):
     """Classify lesions by their metadata alone.
 
     The network is Linear(p, 128), BatchNorm, ReLU, Linear(128, 256), BatchNorm, ReLU and one
     linear classifier per task. Image columns are ignored, so that it stands beside the other
-    networks in a comparison on the same table; parameters about images, the backbone and
-    missing modalities have no effect.
+    networks in a comparison on the same table.
 
     Parameters
     ----------
@@ -33,10 +33,9 @@ class MetadataClassifier(BaseLesionClassifier):
     (100, 2)
     """
 
-    _uses_images = False
-    _parameter_constraints = BaseLesionClassifier._parameter_constraints | {
+    _parameter_constraints = BaseNetwork._parameter_constraints | {
         "hidden": ["array-like"],
-        "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+        "dropout": [CHANCE],
     }
 
     def __init__(self, *, hidden=(128, 256), dropout=0.0, **common):
@@ -44,5 +43,8 @@ class MetadataClassifier(BaseLesionClassifier):
         self.hidden = hidden
         self.dropout = dropout
 
-    def _make_module(self, shapes, p):
-        return MetadataNet(shapes.n_metadata, shapes.n_classes, hidden=p.hidden, dropout=p.dropout)
+    def make_module(self, shapes, recipe):
+        """Return a `MetadataNet`."""
+        return MetadataNet(
+            shapes.n_metadata, shapes.n_classes, hidden=recipe.hidden, dropout=recipe.dropout
+        )

@@ -1,177 +1,224 @@
-"""The parameters that every network shares: constraints, documentation, signature."""
+"""The parameters that networks share: constraints, documentation, signature."""
 
 import inspect
+import re
 from numbers import Integral, Real
 
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from sklearn_skin.neural_network._callbacks import LOSSES, LR_SCHEDULES, OPTIMIZERS
+from sklearn_skin.neural_network._optimisers import AVERAGES, LOSSES, LR_SCHEDULES, OPTIMIZERS
 
-COMMON_CONSTRAINTS = {
-    "image_columns": [str, "array-like"],
-    "group_column": [str, None],
-    "backbone": [str],
-    "weights": [StrOptions({"imagenet"}), str, HasMethods("__fspath__"), None],
-    "freeze": [StrOptions({"backbone"}), Interval(Integral, 0, None, closed="left"), None],
-    "image_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-    "augment": [str, dict, "array-like", None],
-    "optimizer": [StrOptions(set(OPTIMIZERS)), dict],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "lr_schedule": [StrOptions(set(LR_SCHEDULES)), dict, None],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "class_weight": [StrOptions({"balanced"}), dict, list, None],
-    "loss": [StrOptions(set(LOSSES)), dict],
-    "sampler": [StrOptions({"balanced"}), None],
-    "early_stopping": ["boolean"],
-    "patience": [Interval(Integral, 1, None, closed="left")],
-    "monitor": [str, callable],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "swa_epochs": [Interval(Integral, 0, None, closed="left")],
-    "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "tta": [Options(Integral, {1, 4, 6})],
-    "branch_weights": [StrOptions({"mean", "search", "fusion"}), "array-like", dict],
-    "allow_missing_images": ["boolean"],
-    "modality_dropout": [Interval(Real, 0, 1, closed="left")],
-    "precision": [StrOptions({"fp32", "bf16"})],
-    "device": [str],
-    "num_workers": [Interval(Integral, 0, None, closed="left")],
-    "cache_dir": [str, HasMethods("__fspath__"), None],
-    "checkpoint_dir": [str, HasMethods("__fspath__"), None],
-    "callbacks": [list, None],
-    "net_params": [dict, None],
-    "classes": ["array-like", None],
-    "warm_start": ["boolean"],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-
-COMMON_PARAMETERS = """
-image_columns : "auto", str or list of str, default="auto"
-    Columns of X that hold images. "auto" takes the columns of dtype `image`; a text
-    column of paths may be named. All other numeric columns are metadata.
-group_column : str, default=None
-    Column of X that names the patient or lesion. The inner validation split keeps its
-    groups whole, and it is never a feature.
-backbone : str, default="resnet18"
-    Name of a timm model, or "dermiresnet".
-weights : "imagenet", path or None, default="imagenet"
-    Initial weights of the backbone: downloaded by timm, read from a local safetensors or
-    torch file, or random.
-freeze : {"backbone"} or int, default=None
-    Parts that are not trained: the whole backbone, or that many of its first stages.
-    In the joint networks a frozen backbone without augmentation runs once per image, not once
-    per epoch.
-image_size : int or (int, int), default=224
-    Height and width in pixels that images are resized to.
-augment : str, dict or list of str, default=None
-    Random changes of training images; see `sklearn_skin.modules.make_augmentation`.
-optimizer : {"adam", "adamw", "sgd"} or dict, default="adam"
-    Optimiser; "sgd" has a momentum of 0.9. A dict gives a ``"name"`` and options.
-lr : float, default=1e-3
-    Initial learning rate.
-lr_schedule : {"cosine", "step", "plateau"} or dict, default=None
-    Learning rate over epochs. "cosine" falls to 0 at `max_epochs`, "step" is divided by 10
-    every 15 epochs, "plateau" is divided by 10 after 5 epochs without a better `monitor`.
-    A dict gives a ``"name"`` and options of the torch schedule.
-batch_size : int, default=32
-    Rows per batch. A last batch of one row joins the one before it.
-max_epochs : int, default=50
-    Passes over the training rows.
-class_weight : "balanced", dict or list, default=None
-    Weight of each label in the loss; "balanced" is n / (C · n_c). With several tasks, a list
-    with one entry per task, or "balanced".
-loss : {"cross_entropy", "focal"} or dict, default="cross_entropy"
-    Loss per row; "focal" has γ = 2, ``{"name": "focal", "gamma": 3.0}`` another.
-sampler : "balanced", default=None
-    Draw training rows with replacement, every class equally often; with several tasks, by the
-    mean over the tasks of 1 / (rows of the row's class).
-early_stopping : bool, default=False
-    Stop after `patience` epochs in which `monitor` got no better on held-out rows, and
-    bring back the best epoch's weights.
-patience : int, default=10
-    Epochs without improvement after which training stops.
-monitor : str or callable, default="valid_loss"
-    "valid_loss", or a scorer (scikit-learn's names, `sklearn_skin.metrics.SCORERS`, or a
-    callable), where more is better.
-validation_fraction : float, default=0.1
-    Share of rows held out where training needs a validation set and `X_val` is not given.
-swa_epochs : int, default=0
-    Average the weights of that many last epochs (stochastic weight averaging). The average
-    takes the place of the best epoch that `early_stopping` brings back.
-ema_decay : float, default=None
-    Average the weights of all steps with this decay instead.
-tta : {1, 4, 6}, default=1
-    Views per image in prediction: itself; flips; and turns by ±90°.
-branch_weights : {"mean", "search", "fusion"}, sequence or dict, default="mean"
-    Weights of the branches' probabilities: equal, found on held-out rows, the final branch
-    alone, or given.
-allow_missing_images : bool, default=False
-    Replace a missing image by a learned token. Otherwise a row that lacks one is an error.
-modality_dropout : float, default=0.0
-    Chance in [0, 1) that training hides an image, or a group of metadata, of a row where
-    something else is known.
-precision : {"fp32", "bf16"}, default="fp32"
-    Arithmetic of the forward pass.
-device : str, default="auto"
-    A torch device; "auto" is the GPU where there is one.
-num_workers : int, default=0
-    Processes that prepare batches.
-cache_dir : "auto", path or None, default="auto"
-    Where decoded pixels and frozen features are kept; None keeps none.
-checkpoint_dir : path, default=None
-    Where the state of training is kept after every epoch. A fit with the same settings and
-    data goes on from it.
-callbacks : list, default=None
-    Further skorch callbacks.
-net_params : dict, default=None
-    Further parameters of the skorch net, such as ``{"optimizer__weight_decay": 1e-4}``.
-classes : array-like, or list of array-like, default=None
-    All labels (per task), where some may be absent from the training rows.
-warm_start : bool, default=False
-    Go on from the weights of the last fit.
-random_state : int, RandomState instance or None, default=None
-    Decides initial weights, order, augmentation, dropout and splits.
-verbose : int, default=0
-    1 shows a progress bar.
-"""
-
-FITTED_ATTRIBUTES = """
-net_ : skorch.NeuralNet
-    The trained net.
-module_ : torch.nn.Module
-    The trained network.
-history_ : list of dict
-    Losses, scores and seconds per epoch.
-classes_ : ndarray, or list of ndarray
-    Labels (per task).
-n_features_in_ : int
-    Columns seen in fit.
-feature_names_in_ : ndarray of str
-    Their names, where X had names.
-image_columns_ : list of str
-    Image columns.
-branch_weights_ : dict of str to float
-    Weight of each branch in `predict_proba`; they sum to 1.
-"""
+CHANCE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
 
 
-def _indent(text):
-    return text.strip("\n").replace("\n", "\n    ")
+class NetworkParameters:
+    """What every network takes: documentation, and constraints by name.
+
+    Parameters
+    ----------
+    group_column : str, default=None
+        Column of X that names the patient or lesion. The inner validation split keeps its
+        groups whole, and it is never a feature.
+    optimizer : {"adam", "adamw", "sgd"} or dict, default="adam"
+        Optimiser; "sgd" has a momentum of 0.9. A dict gives a ``"name"`` and options.
+    lr : float, default=1e-3
+        Initial learning rate.
+    lr_schedule : {"cosine", "step", "plateau"} or dict, default=None
+        Learning rate over epochs. "cosine" falls to 0 at `max_epochs`, "step" is divided by 10
+        every 15 epochs, "plateau" is divided by 10 after 5 epochs without a better `monitor`.
+        A dict gives a ``"name"`` and options of the torch schedule.
+    batch_size : int, default=32
+        Rows per batch. A last batch of one row joins the one before it.
+    max_epochs : int, default=50
+        Passes over the training rows.
+    class_weight : "balanced", dict or list, default=None
+        Weight of each label in the loss; "balanced" is n / (C · n_c). With several tasks, a list
+        with one entry per task, or "balanced".
+    loss : {"cross_entropy", "focal"} or dict, default="cross_entropy"
+        Loss per row; "focal" has γ = 2, ``{"name": "focal", "gamma": 3.0}`` another.
+    sampler : "balanced", default=None
+        Draw training rows with replacement, every class equally often; with several tasks, by the
+        mean over the tasks of 1 / (rows of the row's class).
+    early_stopping : bool, default=False
+        Stop after `patience` epochs in which `monitor` got no better on held-out rows, and
+        bring back the best epoch's weights.
+    patience : int, default=10
+        Epochs without improvement after which training stops.
+    monitor : str or callable, default="valid_loss"
+        "valid_loss", or a scorer (scikit-learn's names, `sklearn_skin.metrics.SCORERS`, or a
+        callable), where more is better. A scorer is given what `predict` would return after the
+        epoch: branches weighed, views averaged, with the rows' sample weights.
+    validation_fraction : float, default=0.1
+        Share of rows held out where training needs a validation set and `X_val` is not given.
+    averaging : {"swa", "ema"} or dict, default=None
+        Average weights: "swa" those after each of the last quarter of the epochs (stochastic weight
+        averaging), ``{"name": "swa", "epochs": 50}`` after the last 50; "ema" those of all steps
+        with a decay of 0.99, ``{"name": "ema", "decay": 0.999}`` with another. The average takes
+        the place of the best epoch that `early_stopping` brings back.
+    precision : {"fp32", "bf16"}, default="fp32"
+        Arithmetic of the forward pass.
+    device : str, default="auto"
+        A torch device; "auto" is the GPU where there is one.
+    num_workers : int, default=0
+        Processes that prepare batches.
+    checkpoint_dir : path, default=None
+        Where the state of training is kept after every epoch. A fit with the same settings and
+        data goes on from it.
+    callbacks : list, default=None
+        Further skorch callbacks.
+    net_params : dict, default=None
+        Further parameters of the skorch net, such as ``{"optimizer__weight_decay": 1e-4}``.
+    classes : array-like, or list of array-like, default=None
+        All labels (per task), where some may be absent from the training rows.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, order, augmentation, dropout and splits.
+    verbose : int, default=0
+        1 shows a progress bar.
+    """
+
+    constraints: dict[str, list] = {
+        "group_column": [str, None],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), dict],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES)), dict, None],
+        "batch_size": [COUNT],
+        "max_epochs": [COUNT],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+        "loss": [StrOptions(set(LOSSES)), dict],
+        "sampler": [StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "patience": [COUNT],
+        "monitor": [str, callable],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "averaging": [StrOptions(set(AVERAGES)), dict, None],
+        "precision": [StrOptions({"fp32", "bf16"})],
+        "device": [str],
+        "num_workers": [Interval(Integral, 0, None, closed="left")],
+        "checkpoint_dir": [str, HasMethods("__fspath__"), None],
+        "callbacks": [list, None],
+        "net_params": [dict, None],
+        "classes": ["array-like", None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
 
 
-def complete_class(cls, base_init):
-    """Give `cls` the whole signature and documentation of its `__init__(…, **common)`."""
-    if cls.__doc__:
-        cls.__doc__ = cls.__doc__.replace("%(common)s", _indent(COMMON_PARAMETERS)).replace(
-            "%(fitted)s", _indent(FITTED_ATTRIBUTES)
-        )
+class ImageParameters:
+    """What every network of images takes besides.
+
+    Parameters
+    ----------
+    image_columns : "auto", str or list of str, default="auto"
+        Columns of X that hold images. "auto" takes the columns of dtype `image`; a text
+        column of paths may be named. All other numeric columns are metadata.
+    backbone : str, default="resnet18"
+        Name of a timm model, or "dermiresnet".
+    weights : "imagenet", path or None, default="imagenet"
+        Initial weights of the backbone: downloaded by timm, read from a local safetensors or
+        torch file, or random.
+    freeze : {"backbone"} or int, default=None
+        Parts that are not trained: the whole backbone, or that many of its first stages.
+        In the joint networks a frozen backbone without augmentation runs once per image, not once
+        per epoch.
+    image_size : int or (int, int), default=224
+        Height and width in pixels that images are resized to.
+    augment : str, dict or list of str, default=None
+        Random changes of training images; see `sklearn_skin.modules.make_augmentation`.
+    tta : {1, 4, 6}, default=1
+        Views per image in prediction: itself; flips; and turns by ±90°.
+    branch_weights : {"mean", "search", "fusion"}, sequence or dict, default="mean"
+        Weights of the branches' probabilities: equal, found on held-out rows, the final branch
+        alone, or given.
+    allow_missing_images : bool, default=False
+        Replace a missing image by a learned token. Otherwise a row that lacks one is an error.
+    modality_dropout : float, default=0.0
+        Chance in [0, 1) that training hides an image, or a group of metadata, of a row where
+        something else is known.
+    cache_dir : "auto", path or None, default="auto"
+        Where decoded pixels and frozen features are kept; None keeps none.
+    """
+
+    constraints: dict[str, list] = {
+        "image_columns": [str, "array-like"],
+        "backbone": [str],
+        "weights": [StrOptions({"imagenet"}), str, HasMethods("__fspath__"), None],
+        "freeze": [StrOptions({"backbone"}), Interval(Integral, 0, None, closed="left"), None],
+        "image_size": [COUNT, tuple, list],
+        "augment": [str, dict, "array-like", None],
+        "tta": [Options(Integral, {1, 4, 6})],
+        "branch_weights": [StrOptions({"mean", "search", "fusion"}), "array-like", dict],
+        "allow_missing_images": ["boolean"],
+        "modality_dropout": [CHANCE],
+        "cache_dir": [str, HasMethods("__fspath__"), None],
+    }
+
+
+class FittedAttributes:
+    """What every network has after a fit.
+
+    Parameters
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    module_ : torch.nn.Module
+        The trained network.
+    history_ : list of dict
+        Losses, scores and seconds per epoch.
+    classes_ : ndarray, or list of ndarray
+        Labels (per task).
+    n_features_in_ : int
+        Columns seen in fit.
+    feature_names_in_ : ndarray of str
+        Their names, where X had names.
+    image_columns_ : list of str
+        Image columns.
+    metadata_names_ : list of str
+        Metadata features, in the network's order; positions for an X without names.
+    branch_weights_ : dict of str to float
+        Weight of each branch in `predict_proba`; they sum to 1.
+    """
+
+
+def inherit_common_parameters(cls):
+    """Give `cls` the whole signature and documentation of its ``__init__(…, **common)``.
+
+    What it leaves to ``**common`` comes from its parent, whose signature is complete already.
+
+    Parameters
+    ----------
+    cls : type
+        A network classifier.
+    """
     init = cls.__dict__.get("__init__")
-    if init is None:
-        return
+    redefined = set() if init is None else _complete_signature(init, super(cls, cls).__init__)
+    for key, sources in {"common": cls._described, "fitted": [FittedAttributes]}.items():
+        # A class that says itself what a common parameter means says it alone.
+        kept = [text for name, text in _entries(sources) if name not in redefined]
+        if cls.__doc__:
+            cls.__doc__ = cls.__doc__.replace(f"%({key})s", "\n    ".join(kept))
+
+
+def _complete_signature(init, parent_init):
+    """Add the parent's parameters to ``**common``; return the names that `init` has anew."""
     own = inspect.signature(init)
-    common = list(inspect.signature(base_init).parameters.values())[1:]
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    taken = {p.name for p in parameters}
-    parameters += [p for p in common if p.name not in taken]
+    names = {p.name for p in parameters}
+    inherited = []
+    if parent_init is not object.__init__:
+        inherited = list(inspect.signature(parent_init).parameters.values())[1:]
+    if len(parameters) < len(own.parameters):
+        parameters += [p for p in inherited if p.name not in names]
     init.__signature__ = own.replace(parameters=parameters)
+    return names & {p.name for p in inherited}
+
+
+def _entries(sources):
+    """Yield the name and the text of each parameter that the docstrings describe."""
+    for source in sources:
+        described = source.__doc__.split("----------\n")[1].strip()
+        for entry in re.split(r"\n    (?=\w+ :)", described):
+            yield entry.partition(" :")[0], entry

@@ -7,19 +7,16 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_skin.modules._super_resolution import SuperResolutionNet
-from sklearn_skin.modules.losses import ReconstructionLoss
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
-from sklearn_skin.neural_network._batches import make_loader
-from sklearn_skin.neural_network._joint import make_backbones
+from sklearn_skin.modules import ReconstructionLoss, SuperResolutionNet
+from sklearn_skin.neural_network._base_image import BaseImageNetwork, make_backbones
+from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import missing_options
 from sklearn_skin.utils import Range
 
 _WEIGHT = Interval(Real, 0, None, closed="left")
 
 
-class SuperResolutionFusionClassifier(BaseLesionClassifier):
+class SuperResolutionFusionClassifier(BaseImageNetwork):
     r"""Classify the product of image and metadata features, and enlarge the image as well.
 
     .. math:: z = f_I \odot f_M, \quad
@@ -62,11 +59,11 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
     (20, 64, 64, 3)
     """
 
-    _parameter_constraints = BaseLesionClassifier._parameter_constraints | {
+    _parameter_constraints = BaseImageNetwork._parameter_constraints | {
         "alpha": [_WEIGHT],
         "sr_weight": [_WEIGHT],
         "upsampling": [StrOptions({"bilinear", "bicubic"})],
-        "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+        "dropout": [CHANCE],
     }
 
     def __init__(self, *, alpha=0.5, sr_weight=1.0, upsampling="bilinear", dropout=0.0, **common):
@@ -75,16 +72,6 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
         self.sr_weight = sr_weight
         self.upsampling = upsampling
         self.dropout = dropout
-
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this network.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
-        return super().search_ranges() | {"alpha": Range(0.0, 1.0), "sr_weight": Range(0.1, 2.0)}
 
     def transform_images(self, X):
         """Return the images as the decoder draws them.
@@ -107,18 +94,16 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
         check_is_fitted(self)
         if not self.image_columns_:
             raise ValueError("the network was fitted without an image column.")
-        settings = self._settings()
-        settings.image_size = self._shapes.image_size
-        dataset = self._dataset(self._read(X, reset=False), settings)
         self.module_.eval()
         parts = []
         with torch.inference_mode():
-            for inputs, _ in make_loader(dataset, settings.batch_size):
-                drawn = self.module_.reconstruct(self.net_.prepare_images(inputs)).float()
-                parts.append((drawn.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu())
-        return np.concatenate([part.numpy() for part in parts])
+            for batch in self.iter_batches(X):
+                drawn = self.module_.reconstruct(batch.images).float().clamp(0, 1)
+                parts.append((drawn * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(parts)
 
-    def _order_images(self, images):
+    def choose_images(self, images):
+        """Return the one image column."""
         if len(images) > 1:
             raise ValueError(
                 f"{type(self).__name__} takes one image column; X has {images}. Name one in "
@@ -126,18 +111,23 @@ class SuperResolutionFusionClassifier(BaseLesionClassifier):
             )
         return images
 
-    def _make_module(self, shapes, p):
-        if not shapes.image_columns:
-            return MetadataNet(shapes.n_metadata, shapes.n_classes)
+    def make_module(self, shapes, recipe):
+        """Return a `SuperResolutionNet`."""
         return SuperResolutionNet(
-            make_backbones(shapes, p)[0],
+            make_backbones(shapes, recipe)[0],
             shapes.n_metadata,
             shapes.n_classes,
-            upsampling=p.upsampling,
-            dropout=p.dropout,
+            upsampling=recipe.upsampling,
+            dropout=recipe.dropout,
             metadata_groups=shapes.metadata_groups or None,
-            **missing_options(p),
+            **missing_options(recipe),
         )
 
-    def _make_loss(self, shapes, options):
-        return ReconstructionLoss(self.alpha, self.sr_weight, **options)
+    def make_loss(self, shapes, recipe):
+        """Return the classification loss beside the reconstruction's."""
+        return ReconstructionLoss(recipe.alpha, recipe.sr_weight)
+
+    def search_ranges(self):
+        """Return sensible ranges for parameters, the losses' weights among them."""
+        own = {"alpha": Range(0.0, 1.0), "sr_weight": Range(0.1, 2.0)}
+        return super().search_ranges() | own

@@ -1,6 +1,6 @@
 """Which of two image columns is the clinical and which the dermoscopic one."""
 
-from sklearn_skin.modules._staged_encoder import StagedEncoder
+from sklearn_skin.modules import StagedEncoder
 
 _HINTS = {
     "clinical": ("clinical", "clinic", "closeup", "close_up", "macro"),
@@ -36,14 +36,16 @@ def _guess(role, images, given):
     return None
 
 
-def make_encoder(name, shapes, p):
-    """Return an encoder in four stages with the common settings `p`."""
-    return StagedEncoder(name, weights=p.weights, freeze=p.freeze, image_size=shapes.image_size)
+def make_encoder(name, shapes, recipe):
+    """Return an encoder in four stages with the recipe's settings."""
+    return StagedEncoder(
+        name, weights=recipe.weights, freeze=recipe.freeze, image_size=shapes.image_size
+    )
 
 
-def missing_options(p):
+def missing_options(recipe):
     """Return the options of every network that say how it treats missing images."""
     return {
-        "allow_missing_images": p.allow_missing_images,
-        "modality_dropout": p.modality_dropout,
+        "allow_missing_images": recipe.allow_missing_images,
+        "modality_dropout": recipe.modality_dropout,
     }

@@ -39,6 +39,12 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
+def tiny_table():
+    """Settings of a network without images."""
+    return {name: TINY[name] for name in ("max_epochs", "batch_size", "random_state", "device")}
+
+
+@pytest.fixture(scope="session")
 def lesions():
     return make_lesions(40, image_size=64, random_state=0)
 

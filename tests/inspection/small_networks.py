@@ -2,9 +2,8 @@
 
 from torch import nn
 
-from sklearn_skin.modules._joint import JointFusionNet
-from sklearn_skin.modules.backbones import Backbone
-from sklearn_skin.neural_network import BaseLesionClassifier
+from sklearn_skin.modules import Backbone, JointFusionNet
+from sklearn_skin.neural_network import BaseImageNetwork
 
 
 class SmallBody(nn.Sequential):
@@ -30,22 +29,26 @@ def small_backbone():
     return Backbone(body, 16, 16, ((0.5,) * 3, (0.25,) * 3), names)
 
 
-class SmallClassifier(BaseLesionClassifier):
+class SmallClassifier(BaseImageNetwork):
     """A joint network over small CNNs."""
 
-    def _make_module(self, shapes, p):
+    needs_images = False
+
+    def make_module(self, shapes, recipe):
         backbones = [small_backbone() for _ in shapes.image_columns]
         return JointFusionNet(backbones, shapes.n_metadata, shapes.n_classes)
 
 
-class OwnClassifier(BaseLesionClassifier):
+class OwnClassifier(BaseImageNetwork):
     """A classifier around a module given by a function of the shapes."""
+
+    needs_images = False
 
     def __init__(self, *, make=None, **common):
         super().__init__(**common)
         self.make = make
 
-    _parameter_constraints = BaseLesionClassifier._parameter_constraints | {"make": [callable]}
+    _parameter_constraints = BaseImageNetwork._parameter_constraints | {"make": [callable]}
 
-    def _make_module(self, shapes, p):
+    def make_module(self, shapes, recipe):
         return self.make(shapes)

@@ -27,13 +27,15 @@ def recipe():
 
 
 @pytest.fixture(scope="module")
-def overconfident(tiny):
+def overconfident(tiny_table):
     """A network trained for long on labels of which many are wrong, and fresh rows."""
     X, y = make_classification(
         2400, 10, n_informative=4, n_classes=3, flip_y=0.3, class_sep=1.0, random_state=0
     )
     labels = np.array(["bcc", "mel", "nv"])[y]
-    net = MetadataClassifier(**tiny | {"max_epochs": 30, "lr": 0.01}).fit(X[:300], labels[:300])
+    net = MetadataClassifier(**tiny_table | {"max_epochs": 30, "lr": 0.01}).fit(
+        X[:300], labels[:300]
+    )
     return net, (X[300:1300], labels[300:1300]), (X[1300:], labels[1300:])
 
 

@@ -31,13 +31,12 @@ def test_embedded_features_are_what_the_fusion_gives(pipeline, lesions):
     display = EmbeddingDisplay.from_estimator(pipeline, lesions.data, method="pca")
     X = pipeline[:-1].transform(lesions.data)
     net = pipeline[-1]
-    table = net._read(X, reset=False)
-    pixels = np.stack([cell.pixels for cell in lesions.data["image"]])
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+    metadata = torch.from_numpy(X[net.metadata_names_].to_numpy(np.float32))
+    images = torch.cat([batch.images[0] for batch in net.iter_batches(X)])
     with torch.no_grad():
         module = net.module_.eval()
         maps = module.features([images])
-        expected = module.encode(maps, torch.from_numpy(table.metadata))["fusion"]
+        expected = module.encode(maps, metadata)["fusion"]
     assert_allclose(display.features, expected, atol=1e-3)
     assert display.labels.tolist() == pipeline.predict(lesions.data).tolist()
 
@@ -106,10 +105,10 @@ def test_branches_of_a_network_are_scored_as_it_predicts(lesions, tiny):
     assert pair.branches == ["image", "metadata"]
 
 
-def test_learning_curves_hold_losses_and_scores(lesions, tiny, pipeline):
+def test_learning_curves_hold_losses_and_scores(lesions, tiny_table, pipeline):
     X = pipeline[:-1].transform(lesions.data).drop(columns="image")
     net = MetadataClassifier(
-        **tiny | {"max_epochs": 4}, early_stopping=True, monitor="balanced_accuracy"
+        **tiny_table | {"max_epochs": 4}, early_stopping=True, monitor="balanced_accuracy"
     ).fit(X, lesions.target)
     display = LearningCurveDisplay.from_estimator(net)
     assert {"train_loss", "valid_loss"} < set(display.curves)

@@ -11,7 +11,7 @@ from torch import nn
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.inspection import GradCAMDisplay, grad_cam
-from sklearn_skin.modules import FusionNet, SharedFusionNet, StagedEncoder, TaskHeads
+from sklearn_skin.modules import FusionNet, LesionNetwork, SharedFusionNet, StagedEncoder, TaskHeads
 from sklearn_skin.neural_network import ImageClassifier, LesionNetClassifier, MetadataClassifier
 
 
@@ -137,8 +137,10 @@ def shared_net(shapes):
     return SharedFusionNet([StagedEncoder("test_convnext")], shapes.n_classes)
 
 
-class PlainNet(nn.Module):
+class PlainNet(LesionNetwork):
     """Two CNNs that are no `Backbone`."""
+
+    branches = ("fusion",)
 
     def __init__(self, shapes):
         super().__init__()
@@ -147,7 +149,7 @@ class PlainNet(nn.Module):
         )
         self.head = nn.Linear(8, shapes.n_classes[0])
 
-    def forward(self, images, metadata=None, present=None):
+    def forward_features(self, images, metadata=None, present=None):
         maps = [self.first(images[0]), self.second(images[1])]
         return {"fusion": [self.head(torch.cat([m.mean((2, 3)) for m in maps], 1))]}
 
@@ -170,7 +172,8 @@ def test_networks_of_every_build_show_their_map(
 
 def test_a_network_with_its_own_layers_shows_its_map(two_images, tiny):
     X, y = two_images
-    net = LesionNetClassifier(**tiny | {"max_epochs": 1, "image_size": 32}).fit(X, y)
+    net = LesionNetClassifier(**tiny | {"max_epochs": 1, "image_size": 32, "backbone": "lesionnet"})
+    net = net.fit(X, y)
     for name in X.columns:
         # A class may find no evidence at all in a network that is hardly trained.
         found = [grad_cam(net, X[:2], image_column=name, target=label) for label in net.classes_]
@@ -228,11 +231,11 @@ def test_wrong_options_are_named(pipeline, lesions, options, message):
         grad_cam(pipeline, lesions.data[:2], **options)
 
 
-def test_models_without_images_are_refused(lesions, pipeline, tiny):
+def test_models_without_images_are_refused(lesions, pipeline, tiny_table):
     with pytest.raises(TypeError, match="must be a network .* got LogisticRegression"):
         grad_cam(LogisticRegression(), lesions.data)
     X = pd.DataFrame(np.random.RandomState(0).rand(20, 3))
-    net = MetadataClassifier(**tiny).fit(X, np.arange(20) % 2)
+    net = MetadataClassifier(**tiny_table).fit(X, np.arange(20) % 2)
     with pytest.raises(ValueError, match="fitted without image columns"):
         grad_cam(net, X)
 

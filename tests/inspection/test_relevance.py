@@ -13,15 +13,18 @@ from sklearn_skin.inspection import (
     ModalityRelevanceDisplay,
     integrated_gradients,
 )
+from sklearn_skin.modules import LesionNetwork
 from sklearn_skin.neural_network import ImageClassifier, MetadataClassifier
 
 
-class LinearNet(nn.Module):
+class LinearNet(LesionNetwork):
+    branches = ("metadata",)
+
     def __init__(self, shapes):
         super().__init__()
         self.linear = nn.Linear(shapes.n_metadata, shapes.n_classes[0])
 
-    def forward(self, images, metadata, present=None):
+    def forward_features(self, features, metadata=None, present=None):
         return {"metadata": [self.linear(metadata)]}
 
 
@@ -66,8 +69,8 @@ def test_relevance_lies_between_0_and_1_and_reaches_1(pipeline, lesions):
     assert_allclose(result.class_relevance.loc[first], expected / expected.max())
 
 
-def test_a_feature_without_weight_has_no_relevance(table, tiny):
-    net = MetadataClassifier(**tiny).fit(*table)
+def test_a_feature_without_weight_has_no_relevance(table, tiny_table):
+    net = MetadataClassifier(**tiny_table).fit(*table)
     with torch.no_grad():
         net.module_.encoder[0].weight[:, 2] = 0
     result = integrated_gradients(net, table[0])
@@ -76,8 +79,8 @@ def test_a_feature_without_weight_has_no_relevance(table, tiny):
     assert result.completeness_error < 0.01
 
 
-def test_the_truth_is_found(table, tiny):
-    net = MetadataClassifier(**tiny | {"max_epochs": 30, "lr": 0.01}).fit(*table)
+def test_the_truth_is_found(table, tiny_table):
+    net = MetadataClassifier(**tiny_table | {"max_epochs": 30, "lr": 0.01}).fit(*table)
     relevance = integrated_gradients(net, table[0], target="yes").class_relevance.loc["yes"]
     assert set(relevance.nlargest(2).index) == {"age", "width"}
     assert relevance["height"] < 0.5
@@ -122,7 +125,7 @@ def test_a_network_without_metadata_is_refused(lesions, tiny):
 
 def test_too_few_steps_are_reported(own_net, table):
     class Steep(LinearNet):
-        def forward(self, images, metadata, present=None):
+        def forward_features(self, features, metadata=None, present=None):
             return {"metadata": [torch.tanh(30 * self.linear(metadata))]}
 
     net = own_net(Steep, *table)

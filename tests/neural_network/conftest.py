@@ -1,7 +1,7 @@
 import pytest
 
 from sklearn_skin.datasets import make_lesions
-from sklearn_skin.neural_network import JointFusionClassifier
+from sklearn_skin.neural_network import JointFusionClassifier, LesionNetClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 TINY = {
@@ -34,6 +34,11 @@ def y(bunch):
 @pytest.fixture
 def make_net():
     def make(cls=JointFusionClassifier, **parameters):
-        return cls(**(TINY | parameters))
+        known = cls().get_params()
+        settings = {name: value for name, value in TINY.items() if name in known} | parameters
+        if cls is LesionNetClassifier:
+            # Its own CNN is all that it has.
+            del settings["backbone"]
+        return cls(**settings)
 
     return make

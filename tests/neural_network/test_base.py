@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_skin.exceptions import NonFiniteLossError
 from sklearn_skin.image import as_images
+from sklearn_skin.modules import LesionNetwork
 from sklearn_skin.neural_network import ImageClassifier, MetadataClassifier
 
 
@@ -18,24 +21,26 @@ def first_loss(net, X, y, **fit_params):
 
 
 def test_a_weight_of_two_is_a_row_seen_twice(X, y, make_net):
-    settings = {"batch_size": 500, "max_epochs": 1, "backbone": "resnet10t"}
+    settings = {"batch_size": 500, "max_epochs": 1}
     twice = np.r_[0, np.arange(len(X))]
     weight = np.ones(len(X))
     weight[0] = 2.0
     # BatchNorm sees the repeated row in its batch, so the loss is compared where there is none.
     net = make_net(MetadataClassifier, **settings)
-    net._make_module = lambda shapes, p: Linear(shapes)
+    net.make_module = lambda shapes, recipe: Linear(shapes)
     repeated = first_loss(net, X.iloc[twice], y.iloc[twice])
-    net._make_module = lambda shapes, p: Linear(shapes)
+    net.make_module = lambda shapes, recipe: Linear(shapes)
     assert first_loss(net, X, y, sample_weight=weight) == pytest.approx(repeated, rel=1e-5)
 
 
-class Linear(torch.nn.Module):
+class Linear(LesionNetwork):
+    branches = ("metadata",)
+
     def __init__(self, shapes):
         super().__init__()
         self.linear = torch.nn.Linear(shapes.n_metadata, shapes.n_classes[0])
 
-    def forward(self, images, metadata, present):
+    def forward_features(self, features, metadata=None, present=None):
         return {"metadata": [self.linear(metadata)]}
 
 
@@ -80,12 +85,23 @@ class Splits(Callback):
     """Remember which rows were trained on and which were held out."""
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self.labels = dataset_train.table.labels, dataset_valid.table.labels
+        self.labels = dataset_train.table.row_names, dataset_valid.table.row_names
 
 
 def test_groups_that_nothing_uses_are_ignored(X, y, bunch, make_net):
-    without, given = make_net().fit(X, y), make_net().fit(X, y, groups=bunch.groups)
-    assert_allclose(given.predict_proba(X), without.predict_proba(X))
+    net = make_net(MetadataClassifier)
+    alone = net.fit(X, y).predict_proba(X)
+    assert_allclose(net.fit(X, y, groups=bunch.groups).predict_proba(X), alone)
+
+
+def test_a_search_over_early_stopping_scores_both_with_groups(X, y, bunch, make_net):
+    net = make_net(MetadataClassifier, validation_fraction=0.25)
+    grid = {"early_stopping": [False, True]}
+    with config_context(enable_metadata_routing=True):
+        net.set_fit_request(groups=True)
+        search = GridSearchCV(net, grid, cv=StratifiedGroupKFold(2), error_score="raise")
+        search.fit(X, y, groups=bunch.groups)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize("kind", ["images", "table", "array"])
@@ -244,8 +260,9 @@ def test_fine_tuning_freezes_refreshes_and_refuses_new_classes(X, y, make_net):
     stem = body.network.conv1[0].weight.detach().clone()
     last = body.network.layer4[0].conv1.weight.detach().clone()
     net.fine_tune(X, y, freeze=2, lr=1e-2, max_epochs=1)
-    assert torch.equal(body.network.conv1[0].weight, stem)
-    assert not torch.equal(body.network.layer4[0].conv1.weight, last)
+    tuned = net.module_.images.backbones[0].body
+    assert torch.equal(tuned.network.conv1[0].weight, stem)
+    assert not torch.equal(tuned.network.layer4[0].conv1.weight, last)
     assert str(net.get_params()) == params
     with pytest.raises(ValueError, match=r"not there in fit: \['new'\]"):
         net.fine_tune(X, ["new"] * len(X))
@@ -285,7 +302,7 @@ def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
         ({"branch_weights": {"nope": 1.0}}, "unknown branches"),
         ({"lr": -1.0}, "'lr' parameter"),
         ({"tta": 5}, "'tta' parameter"),
-        ({"fusion": "sum"}, "'fusion' parameter"),
+        ({"fusion": "sum"}, "`fusion` must be one of"),
     ],
 )
 def test_bad_parameters_are_named(X, y, make_net, parameters, message):
@@ -310,11 +327,15 @@ def test_swa_and_ema_give_averages(X, y, make_net):
 
     seen = Weights()
     settings = {"max_epochs": 4, "lr": 0.01}
-    net = make_net(MetadataClassifier, swa_epochs=2, callbacks=[seen], **settings).fit(X, y)
+    net = make_net(
+        MetadataClassifier, averaging={"name": "swa", "epochs": 2}, callbacks=[seen], **settings
+    ).fit(X, y)
     expected = torch.stack(seen.seen[-2:]).mean(0)
     assert_allclose(net.module_.encoder[0].weight.detach(), expected, rtol=1e-5, atol=1e-7)
     plain = make_net(MetadataClassifier, **settings).fit(X, y)
-    ema = make_net(MetadataClassifier, ema_decay=1e-9, **settings).fit(X, y)
+    ema = make_net(MetadataClassifier, averaging={"name": "ema", "decay": 1e-9}, **settings).fit(
+        X, y
+    )
     assert_allclose(
         ema.module_.encoder[0].weight.detach(), plain.module_.encoder[0].weight.detach(), atol=1e-6
     )

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from sklearn_skin.neural_network._batches import WholeBatchSampler, balanced_row_weights
-from sklearn_skin.neural_network._splits import inner_split
+from sklearn_skin.neural_network._batches import WholeBatchSampler
+from sklearn_skin.neural_network._class_weights import balanced_row_weights
+from sklearn_skin.neural_network._data import inner_split
 
 
 def test_groups_stay_whole_and_classes_stay_in_proportion():

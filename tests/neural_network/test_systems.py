@@ -1,5 +1,7 @@
 """What is particular to each system's estimator."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,9 +76,8 @@ def test_given_branch_weights(X, y, make_net):
 
 
 def test_loss_of_joint_individual_fusion_at_beta():
-    net = JointIndividualFusionClassifier(beta=0.3)
-    shapes = type("Shapes", (), {"image_columns": ["image"], "n_metadata": 2})
-    loss = net._make_loss(shapes, {})
+    shapes = SimpleNamespace(image_columns=["image"], n_metadata=2)
+    loss = JointIndividualFusionClassifier().make_loss(shapes, SimpleNamespace(beta=0.3))
     logits = {name: [torch.randn(6, 3)] for name in ("image", "metadata", "fusion")}
     target = torch.tensor([[0], [1], [2], [0], [1], [2]])
     parts = {
@@ -87,8 +88,8 @@ def test_loss_of_joint_individual_fusion_at_beta():
 
 
 def test_biased_loss_of_the_shared_network():
-    net = SharedFusionClassifier(clinical_weight=0.1)
-    loss = net._make_loss(type("Shapes", (), {"image_columns": ["c", "d"]}), {})
+    recipe = SimpleNamespace(clinical_weight=0.1)
+    loss = SharedFusionClassifier().make_loss(None, recipe)
     assert loss.branches == {"clinical": 0.1, "dermoscopy": 0.4, "fusion": 0.5}
 
 
@@ -165,5 +166,5 @@ def test_embedder_gives_the_backbone_s_pooled_features(bunch):
 
 def test_a_lesionnet_has_at_least_one_metadata_layer(pairs, make_net):
     X, y = pairs
-    with pytest.raises(ValueError, match="'metadata_layers' parameter"):
-        make_net(LesionNetClassifier, metadata_layers=0).fit(X, y)
+    with pytest.raises(ValueError, match="must name at least one layer"):
+        make_net(LesionNetClassifier, metadata_hidden=()).fit(X, y)

@@ -1,6 +1,7 @@
 """Everything that skorch does for the networks, and where its habits differ from ours."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +11,15 @@ from skorch.helper import predefined_split
 
 from sklearn_skin.exceptions import NonFiniteLossError
 from sklearn_skin.modules import tta_views
-from sklearn_skin.neural_network._batches import make_loader
+from sklearn_skin.neural_network._batches import (
+    Batch,
+    Batches,
+    as_floats,
+    columns_of,
+    make_loader,
+)
 from sklearn_skin.neural_network._callbacks import ProgressBar
+from sklearn_skin.utils import list_names
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -23,8 +31,8 @@ class TrainingNet(NeuralNet):
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Network: ``module(images, metadata, present)`` -> branch -> logits per task.
+    module : LesionNetwork
+        Network.
     criterion : torch.nn.Module
         Loss of (outputs, codes, sample_weight).
     augment : callable or None
@@ -37,7 +45,7 @@ class TrainingNet(NeuralNet):
         Seed of the order of the batches.
     workers : int
         Processes that load batches.
-    backbone : str
+    backbone : str or None
         Name of the backbone, for messages.
     **kwargs
         Passed to `skorch.NeuralNet`.
@@ -75,29 +83,25 @@ class TrainingNet(NeuralNet):
             workers=self.workers,
         )
 
-    def infer(self, x, view=None, **fit_params):
-        """Return the network's outputs for one batch of inputs."""
-        metadata = x["metadata"].to(self.device)
-        present = x["present"].to(self.device) if "present" in x else None
-        with torch.autocast(
-            torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"
-        ):
-            if "features" in x:
-                features = [feature.to(self.device) for feature in x["features"]]
-                return self.module_.forward_features(features, metadata, present)
-            images = self.prepare_images(x, view) if "images" in x else []
-            return self.module_(images, metadata, present)
+    def batches(self, dataset):
+        """Return the batches of `dataset` in the order of its rows, on the net's device."""
+        return Batches(dataset, self.batch_size, self.device, self.workers)
 
-    def prepare_images(self, x, view=None):
-        """Return the images as a list per column of float tensors (n, 3, h, w) in [0, 1]."""
-        images = x["images"].to(self.device, non_blocking=True)
-        images = images.permute(0, 1, 4, 2, 3).float().div_(255.0)
-        if self.augment is not None and self.module_.training:
-            images = self._augmented(images, x["repeated"].to(self.device))
-        columns = list(images.unbind(1))
-        if view is not None:
-            columns = [view(column) for column in columns]
-        return [c.contiguous(memory_format=torch.channels_last) for c in columns]
+    def infer(self, x, **fit_params):
+        """Return the network's outputs for one batch of inputs, as training asks for them."""
+        batch = Batch(x, self.device)
+        if batch.pixels is None or self.augment is None or not self.module_.training:
+            return self.run(batch, batch.images)
+        images = as_floats(batch.pixels, self.device)
+        return self.run(batch, columns_of(self._augmented(images, x["repeated"].to(self.device))))
+
+    def run(self, batch, images):
+        """Return the network's outputs for a batch with these images, or with its features."""
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
+            if batch.features is not None:
+                return self.module_.forward_features(batch.features, batch.metadata, batch.present)
+            return self.module_(images, batch.metadata, batch.present)
 
     def _augmented(self, images, repeated):
         # Where a sampler has marked repetitions, the original rows stay as they are.
@@ -122,12 +126,10 @@ class TrainingNet(NeuralNet):
 
     def _raise_non_finite(self, loss, x, training):
         batches = self.history[-1]["batches"] if len(self.history) else []
-        labels = self.row_labels_(x["rows"].numpy(), training)
-        labels = [repr(label.item() if hasattr(label, "item") else label) for label in labels]
-        shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+        rows = list_names(self.row_names_(x["rows"].numpy(), training), n_shown=8)
         raise NonFiniteLossError(
             f"the {'training' if training else 'validation'} loss became {loss.item()} in epoch "
-            f"{len(self.history)}, batch {len(batches)}, with rows {shown}. "
+            f"{len(self.history)}, batch {len(batches)}, with rows {rows}. "
             "A smaller `lr` or a look at these rows may help."
         )
 
@@ -138,7 +140,8 @@ class TrainingNet(NeuralNet):
         except TrainingStopped:
             raise
         except KeyboardInterrupt as interrupt:
-            trace = interrupt.__traceback__
+            # EarlyStopping raises the very exception that Ctrl-C does; where it was raised tells.
+            trace: Any = interrupt.__traceback__
             while trace.tb_next is not None:
                 trace = trace.tb_next
             if trace.tb_frame.f_code is EarlyStopping.on_epoch_end.__code__:
@@ -165,44 +168,48 @@ class TrainingNet(NeuralNet):
         return self
 
     def train(self, dataset, valid=None, epochs=None):
-        """Train on one dataset and measure on another, leaving no data behind in the net."""
-        parts = {True: dataset, False: valid}
-        self.row_labels_ = lambda rows, training: parts[training].table.labels[rows]
+        """Train on one data set and measure on another, leaving no data behind in the net."""
+        tables = {True: dataset.table, False: (valid or dataset).table}
+        self.row_names_ = lambda rows, training: tables[training].row_names[rows]
         self.only_repeated_ = bool(dataset.repeated.any())
         self.train_split = None if valid is None else predefined_split(valid)
         self.order_ = torch.Generator().manual_seed(self.seed)
         try:
-            return self.partial_fit(dataset, epochs=epochs)
+            self.partial_fit(dataset, epochs=epochs)
         finally:
+            # A net is pickled with the estimator, and must not take the training rows along.
             self.train_split = None
-            del self.row_labels_, self.order_
+            del self.row_names_, self.order_
 
     def branch_probabilities(self, dataset, n_views=1):
         """Return branch -> probabilities per task (n, C_t), the mean over `n_views` views."""
-        views = tta_views(n_views) if n_views > 1 else [None]
-        parts = {}
+        views = tta_views(n_views)
+        parts: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.module_.branches}
         self.module_.eval()
         with _explained_out_of_memory(self, dataset), torch.inference_mode():
-            for inputs, _ in self.get_iterator(dataset):
-                for name, tasks in self._mean_over_views(inputs, views).items():
-                    parts.setdefault(name, []).append(tasks)
+            for batch in self.batches(dataset):
+                for name, tasks in self._mean_over_views(batch, views).items():
+                    parts[name].append(tasks)
         return {
             name: [np.concatenate(task).astype(np.float64) for task in zip(*batches)]
             for name, batches in parts.items()
         }
 
-    def _mean_over_views(self, inputs, views):
-        total = {}
-        for view in views:
-            for name, tasks in self.infer(inputs, view=view).items():
-                if not isinstance(tasks, list):
-                    continue
-                probabilities = [task.double().softmax(1) / len(views) for task in tasks]
-                seen = total.get(name)
-                total[name] = (
-                    probabilities if seen is None else [a + b for a, b in zip(seen, probabilities)]
-                )
-        return {name: [t.cpu().numpy() for t in tasks] for name, tasks in total.items()}
+    def _mean_over_views(self, batch, views):
+        images = batch.images
+        outputs = [self.run(batch, columns_of_view(images, view)) for view in views]
+        return {
+            name: [
+                torch.stack([task.double().softmax(1) for task in tasks]).mean(0).cpu().numpy()
+                for tasks in zip(*(output[name] for output in outputs))
+            ]
+            for name in self.module_.branches
+        }
+
+
+def columns_of_view(images, view):
+    """Return a view of every image column."""
+    return [view(column).contiguous(memory_format=torch.channels_last) for column in images]
 
 
 @contextmanager
@@ -216,20 +223,3 @@ def _explained_out_of_memory(net, dataset):
             f"image_size={dataset.size} and backbone {net.backbone!r} in {module}; "
             f"try batch_size={max(net.batch_size // 2, 1)}."
         ) from error
-
-
-def resolve_device(device):
-    """Return a torch device name; "auto" takes the GPU where there is one."""
-    if device != "auto":
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ValueError(
-                f"`device` must be 'auto' or a torch device that is there; got {device!r}: {error}"
-            ) from error
-        return str(torch.device(device))
-    if torch.cuda.is_available():
-        return "cuda"
-    if torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"

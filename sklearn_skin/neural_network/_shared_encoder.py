@@ -4,10 +4,9 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_skin.modules._shared_encoder import SharedFusionNet
-from sklearn_skin.modules.losses import BranchLoss
-from sklearn_skin.modules.metadata import MetadataNet
-from sklearn_skin.neural_network._base import BaseLesionClassifier
+from sklearn_skin.modules import BranchLoss, SharedFusionNet
+from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
@@ -17,7 +16,7 @@ from sklearn_skin.neural_network._two_images import (
 from sklearn_skin.utils import Choice, Range
 
 
-class SharedFusionClassifier(BaseLesionClassifier):
+class SharedFusionClassifier(BaseImageNetwork):
     r"""Classify a clinical and a dermoscopic image with one encoder for both (PEMM).
 
     After each of four stages the images exchange their attention maps, made by one set of
@@ -69,9 +68,9 @@ class SharedFusionClassifier(BaseLesionClassifier):
     ['clinical', 'dermoscopy', 'fusion']
     """
 
-    _uses_metadata = False
+    uses_metadata = False
     _parameter_constraints = (
-        BaseLesionClassifier._parameter_constraints
+        BaseImageNetwork._parameter_constraints
         | TWO_IMAGE_CONSTRAINTS
         | {
             "attention": [StrOptions({"shared", "cross", "none"})],
@@ -79,7 +78,7 @@ class SharedFusionClassifier(BaseLesionClassifier):
             "share_heads": ["boolean"],
             "clinical_weight": [Interval(Real, 0, 0.5, closed="both")],
             "scaled_attention": ["boolean"],
-            "dropout": BaseLesionClassifier._parameter_constraints["modality_dropout"],
+            "dropout": [CHANCE],
         }
     )
 
@@ -106,39 +105,32 @@ class SharedFusionClassifier(BaseLesionClassifier):
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
 
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this network.
+    def choose_images(self, images):
+        """Return the clinical and the dermoscopic image column."""
+        return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
 
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter.
-        """
+    def make_module(self, shapes, recipe):
+        """Return the network of both images."""
+        n_encoders = 1 if recipe.share_encoder else 2
+        return SharedFusionNet(
+            [make_encoder(recipe.backbone, shapes, recipe) for _ in range(n_encoders)],
+            shapes.n_classes,
+            attention=recipe.attention,
+            share_heads=recipe.share_heads,
+            scaled_attention=recipe.scaled_attention,
+            dropout=recipe.dropout,
+            **missing_options(recipe),
+        )
+
+    def make_loss(self, shapes, recipe):
+        """Return the biased sum over branches of the sum over tasks."""
+        w = recipe.clinical_weight
+        weights = {"clinical": w, "dermoscopy": 0.5 - w, "fusion": 0.5}
+        return BranchLoss(weights, task_reduction="sum")
+
+    def search_ranges(self):
+        """Return sensible ranges for parameters, the attention and W among them."""
         return super().search_ranges() | {
             "attention": Choice(("shared", "cross", "none")),
             "clinical_weight": Range(0.01, 0.5, log=True),
         }
-
-    def _order_images(self, images):
-        if not images:
-            return images
-        return pick_two_images(images, self.clinical_column, self.dermoscopy_column)
-
-    def _make_module(self, shapes, p):
-        if not shapes.image_columns:
-            return MetadataNet(shapes.n_metadata, shapes.n_classes)
-        return SharedFusionNet(
-            [make_encoder(p.backbone, shapes, p) for _ in range(1 if p.share_encoder else 2)],
-            shapes.n_classes,
-            attention=p.attention,
-            share_heads=p.share_heads,
-            scaled_attention=p.scaled_attention,
-            dropout=p.dropout,
-            **missing_options(p),
-        )
-
-    def _make_loss(self, shapes, options):
-        w = self.clinical_weight
-        weights = {"clinical": w, "dermoscopy": 0.5 - w, "fusion": 0.5}
-        weights = weights if shapes.image_columns else None
-        return BranchLoss(weights, task_reduction="sum", **options)

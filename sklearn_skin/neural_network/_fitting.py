@@ -1,0 +1,167 @@
+"""From a network, a loss, data and a recipe to a trained network."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import torch
+
+from sklearn_skin.image import PixelCache
+from sklearn_skin.modules import BranchLoss, make_augmentation
+from sklearn_skin.neural_network._batches import LesionDataset
+from sklearn_skin.neural_network._branch_weights import weigh_branches
+from sklearn_skin.neural_network._callbacks import make_callbacks
+from sklearn_skin.neural_network._checkpoint import TrainingCheckpoint, finished_epochs
+from sklearn_skin.neural_network._class_weights import balanced_row_weights, class_weight_tensors
+from sklearn_skin.neural_network._features import precompute_features
+from sklearn_skin.neural_network._skorch_net import TrainingNet
+
+# Settings that change how, not what, a fit computes.
+_INDIFFERENT = {"verbose", "checkpoint_dir", "cache_dir", "num_workers", "callbacks", "device"}
+
+
+class Fitted(NamedTuple):
+    """What training makes: the net, its history and the weight of each branch."""
+
+    net: TrainingNet
+    history: list[dict[str, Any]]
+    branch_weights: dict[str, float]
+
+
+@contextmanager
+def seeded(seed):
+    """Run torch from `seed`, and leave its global generators as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def train(module, criterion, data, recipe):
+    """Train a network on the rows of a fit.
+
+    Parameters
+    ----------
+    module : LesionNetwork
+        Network; it is trained in place.
+    criterion : torch.nn.Module
+        Loss of (outputs, codes, sample_weight).
+    data : FitData
+        Rows to train on and to validate on.
+    recipe : Recipe
+        Settings.
+
+    Returns
+    -------
+    fitted : Fitted
+    """
+    net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe)
+    rows, held_out = data.train, data.valid
+    train_set = make_dataset(rows.table, recipe, rows.codes, rows.weight)
+    valid_set = None
+    if held_out is not None:
+        valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
+    net.initialize()
+    keep_features(net, recipe, [train_set, valid_set])
+    epochs = recipe.max_epochs
+    if recipe.checkpoint_dir is not None:
+        epochs -= _add_checkpoint(net, data, recipe)
+    if epochs > 0 or not net.history:
+        net.train(train_set, valid_set, epochs=epochs)
+    return Fitted(net, _plain_history(net), _final_weights(net, data, recipe, valid_set))
+
+
+def weigh_classes(criterion, data, recipe):
+    """Give the loss that `make_loss` made the class weights and the exponent of the recipe."""
+    class_weights = class_weight_tensors(recipe.class_weight, data.train.codes, data.codec)
+    if isinstance(criterion, BranchLoss):
+        criterion.class_weights, criterion.gamma = class_weights, recipe.gamma
+    elif class_weights is not None or recipe.gamma:
+        raise ValueError(
+            "`class_weight` and `loss` act on a BranchLoss, and make_loss of "
+            f"{recipe.estimator} made a {type(criterion).__name__}."
+        )
+    return criterion
+
+
+def make_dataset(table, recipe, codes=None, sample_weight=None):
+    """Return rows as a data set of pixels of the recipe's size."""
+    return LesionDataset(
+        table,
+        recipe.image_size,
+        cache=PixelCache(recipe.cache_dir),
+        codes=codes,
+        sample_weight=sample_weight,
+        missing_ok=recipe.allow_missing_images,
+    )
+
+
+def keep_features(net, recipe, datasets):
+    """Compute the features of a frozen backbone once, where nothing changes its images."""
+    if net.augment is not None or recipe.tta != 1 or not net.module_.frozen:
+        return
+    for dataset in datasets:
+        if dataset is not None and dataset.table.images:
+            precompute_features(net, dataset)
+
+
+def _make_net(module, criterion, data, recipe):
+    optimizer, options = recipe.optimizer
+    further = {f"optimizer__{name}": value for name, value in options.items()}
+    augment = make_augmentation(recipe.augment)
+    balanced = recipe.sampler == "balanced"
+    return TrainingNet(
+        module,
+        criterion,
+        # skorch takes a module in an attribute for one of its own and moves and saves it.
+        augment=None if augment is None else augment.forward,
+        precision=recipe.precision,
+        row_weights=balanced_row_weights(data.train.codes) if balanced else None,
+        seed=recipe.seed,
+        workers=recipe.num_workers,
+        backbone=recipe.backbone,
+        optimizer=optimizer,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        max_epochs=recipe.max_epochs,
+        device=recipe.device,
+        # skorch would hold out a fifth of the rows, whatever their groups.
+        train_split=None,
+        verbose=0,
+        callbacks=make_callbacks(recipe, data),
+        callbacks__print_log=None,
+        **(further | (recipe.net_params or {})),
+    )
+
+
+def _add_checkpoint(net, data, recipe):
+    """Add the checkpoint callback; return how many epochs it has already."""
+    settings = {k: v for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
+    content = (recipe.estimator, settings, data.train, data.valid, data.codec.classes_)
+    fingerprint = joblib.hash(content)
+    directory = Path(recipe.checkpoint_dir) / fingerprint
+    net.callbacks_.append(("checkpoint", TrainingCheckpoint(directory, fingerprint)))
+    return finished_epochs(directory, fingerprint)
+
+
+def _final_weights(net, data, recipe, valid_set):
+    names = net.module_.branches
+    searched = isinstance(recipe.branch_weights, str) and recipe.branch_weights == "search"
+    if not searched or len(names) == 1:
+        return weigh_branches(dict.fromkeys(names, []), recipe)
+    assert valid_set is not None and data.valid is not None
+    branches = net.branch_probabilities(valid_set, int(recipe.tta))
+    return weigh_branches(branches, recipe, data.valid.codes, data.valid.weight)
+
+
+def _plain_history(net):
+    """Return skorch's history as plain rows, without the batches."""
+    return [
+        {
+            key: float(value) if isinstance(value, np.floating) else value
+            for key, value in row.items()
+            if key != "batches"
+        }
+        for row in net.history
+    ]

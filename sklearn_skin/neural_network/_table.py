@@ -1,0 +1,208 @@
+"""Tell a table's image columns from its metadata columns, and read them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import _get_feature_names, check_array
+
+from sklearn_skin.image import ImageArray, ImageDtype, as_images
+from sklearn_skin.preprocessing import feature_groups
+from sklearn_skin.utils import row_names
+
+
+@dataclass(frozen=True)
+class DataShapes:
+    """What a network's layers depend on.
+
+    Parameters
+    ----------
+    image_columns : list of str
+        Image columns, in order.
+    metadata_names : list of str
+        Metadata features, in order.
+    n_classes : list of int
+        Classes per task.
+    image_size : tuple of (int, int) or None
+        Height and width in pixels.
+    """
+
+    image_columns: list
+    metadata_names: list
+    n_classes: list
+    image_size: tuple | None
+
+    @property
+    def n_metadata(self):
+        """Number of metadata features."""
+        return len(self.metadata_names)
+
+    @property
+    def metadata_groups(self):
+        """Positions of the metadata features that come from one raw column each."""
+        names = list(map(str, self.metadata_names))
+        position = {name: i for i, name in enumerate(names)}
+        groups = feature_groups(names).values()
+        return [[position[name] for name in group] for group in groups]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a network was fitted on.
+
+    Parameters
+    ----------
+    images, metadata : list of str
+        Image columns and metadata features, in the network's order; positions of an array
+        without names.
+    group : str or None
+        Column that names the patient or lesion.
+    names : ndarray of str or None
+        All of them in the order of X.
+    by_name : bool
+        Whether rows are read by the columns' names, as a table with images must be.
+    """
+
+    images: list
+    metadata: list
+    group: str | None
+    names: np.ndarray | None
+    by_name: bool
+
+
+@dataclass
+class LesionTable:
+    """A checked X: image columns, a float32 metadata matrix, row names and groups."""
+
+    images: dict[str, ImageArray]
+    metadata: np.ndarray
+    row_names: np.ndarray
+    groups: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.row_names)
+
+    def take(self, rows):
+        """Return the rows at these positions."""
+        return LesionTable(
+            {name: images[rows] for name, images in self.images.items()},
+            self.metadata[rows],
+            self.row_names[rows],
+            None if self.groups is None else self.groups[rows],
+        )
+
+
+def find_image_columns(X, image_columns):
+    """Return the names of X's image columns; `image_columns` is "auto", a name or names."""
+    automatic = isinstance(image_columns, str) and image_columns == "auto"
+    if not isinstance(X, pd.DataFrame):
+        if automatic:
+            return []
+        raise TypeError(
+            f"X must be a DataFrame with the columns {image_columns!r} of `image_columns`; "
+            f"got {type(X).__name__}."
+        )
+    if automatic:
+        return [name for name, dtype in X.dtypes.items() if isinstance(dtype, ImageDtype)]
+    return [image_columns] if isinstance(image_columns, str) else list(image_columns)
+
+
+def find_metadata_columns(X, image_columns, group_column):
+    """Return the columns of X that are neither images, named or not, nor groups."""
+    return [
+        name
+        for name, dtype in X.dtypes.items()
+        if name not in image_columns and name != group_column and not isinstance(dtype, ImageDtype)
+    ]
+
+
+def learn_columns(X, images, metadata, group_column, estimator):
+    """Return the columns to read from a table, in fit and ever after."""
+    _check_rows(X)
+    names = [*images, *metadata]
+    if not names:
+        raise ValueError(f"{type(estimator).__name__} finds no column to learn from in X.")
+    in_order = np.array([name for name in X.columns if name in names], dtype=object)
+    return Columns(images, metadata, group_column, in_order, by_name=True)
+
+
+def learn_features(X, estimator):
+    """Return the features of a plain numeric table or array."""
+    n_features = check_features(X, estimator).shape[1]
+    names = _get_feature_names(X)
+    features = list(range(n_features) if names is None else names)
+    return Columns([], features, estimator.group_column, names, by_name=False)
+
+
+def check_features(X, estimator, name="X"):
+    """Return a plain numeric table or array as float64, or scikit-learn's error about it."""
+    return check_array(X, dtype=np.float64, estimator=estimator, input_name=name)
+
+
+def read_features(X, matrix):
+    """Return a checked matrix as a table with the names of the rows of X."""
+    names = row_names(X if isinstance(X, pd.DataFrame) else matrix)
+    return LesionTable({}, matrix.astype(np.float32), names)
+
+
+def read_columns(X, columns):
+    """Read the columns of a DataFrame."""
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
+    _check_rows(X)
+    wanted = [*columns.images, *columns.metadata]
+    missing = [name for name in wanted if name not in X.columns]
+    if missing:
+        raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
+    repeated = X.columns[X.columns.duplicated() & X.columns.isin(wanted)]
+    if len(repeated):
+        raise ValueError(f"X has more than one column named {list(repeated.unique())}.")
+    return LesionTable(
+        {name: _as_image_array(X[name]) for name in columns.images},
+        _as_matrix(X, columns.metadata),
+        row_names(X),
+        # New patients need no group: only a fit splits by it.
+        X[columns.group].to_numpy() if columns.group in X.columns else None,
+    )
+
+
+def _check_rows(X):
+    if len(X) == 0:
+        # scikit-learn's words: its checks ask for them.
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
+
+
+def _as_image_array(column):
+    if isinstance(column.dtype, ImageDtype):
+        return column.array
+    values = column.to_numpy(dtype=object, na_value=None)
+    wrong = [v for v in values if not (v is None or isinstance(v, str) or hasattr(v, "__fspath__"))]
+    if wrong:
+        raise TypeError(
+            f"image column {column.name!r} must hold images or paths; "
+            f"got a value of type {type(wrong[0]).__name__}."
+        )
+    return as_images(values)
+
+
+def _as_matrix(X, names):
+    """Return the metadata as float32, or say which column and row cannot be."""
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(X[name].dtype):
+            raise ValueError(
+                f"column {name!r} has dtype {X[name].dtype}, and metadata must be numeric: put "
+                "make_lesion_transformer() before the network, or name the column in "
+                "`image_columns` if it holds paths of images."
+            )
+    matrix = X[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = np.isfinite(matrix)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        value = "NaN" if np.isnan(matrix[row, column]) else "infinity"
+        raise ValueError(
+            f"Input X contains {value}: row {X.index[row]!r}, column {names[column]!r}. "
+            "make_lesion_transformer() imputes missing metadata."
+        )
+    return matrix.astype(np.float32)

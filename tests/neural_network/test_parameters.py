@@ -1,0 +1,90 @@
+"""What parameters a network has, and who they belong to."""
+
+import inspect
+
+import pytest
+from sklearn.base import clone
+
+from sklearn_skin.neural_network import (
+    BaseImageNetwork,
+    BaseNetwork,
+    JointFusionClassifier,
+    LesionNetClassifier,
+    MetadataClassifier,
+)
+
+
+class Mine(JointFusionClassifier):
+    """A network of a user's own, with one more parameter.
+
+    Parameters
+    ----------
+    gamma : int, default=1
+        Its own.
+    %(common)s
+    """
+
+    def __init__(self, *, gamma=1, **common):
+        super().__init__(**common)
+        self.gamma = gamma
+
+
+def test_a_subclass_keeps_the_parameters_of_its_parent():
+    copy = clone(Mine(fusion="hadamard", lr=0.5, gamma=3))
+    assert (copy.fusion, copy.lr, copy.gamma) == ("hadamard", 0.5, 3)
+    names = list(inspect.signature(Mine).parameters)
+    assert names == ["gamma", *inspect.signature(JointFusionClassifier).parameters]
+
+
+def test_a_network_without_images_has_no_parameters_about_them():
+    about_images = set(BaseImageNetwork().get_params()) - set(BaseNetwork().get_params())
+    assert {"backbone", "weights", "image_size", "tta", "augment"} <= about_images
+    assert not about_images & set(MetadataClassifier().get_params())
+    with pytest.raises(TypeError, match="MetadataClassifier has no parameter 'backbone'"):
+        MetadataClassifier(backbone="nonsense")
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong", "hint"),
+    [
+        (JointFusionClassifier, "epochs", "max_epochs"),
+        (Mine, "gama", "gamma"),
+        (MetadataClassifier, "learning_rate", None),
+    ],
+)
+def test_an_unknown_parameter_names_the_class_and_the_nearest_one(cls, wrong, hint):
+    message = f"^{cls.__name__} has no parameter '{wrong}'"
+    with pytest.raises(TypeError, match=message) as error:
+        cls(**{wrong: 1})
+    assert hint is None or f"did you mean '{hint}'?" in str(error.value)
+
+
+def test_a_network_with_its_own_backbone_takes_no_other(X, y):
+    with pytest.raises(ValueError, match="'backbone' parameter of LesionNetClassifier"):
+        LesionNetClassifier(backbone="resnet18").fit(X, y)
+
+
+@pytest.mark.parametrize("cls", [JointFusionClassifier, MetadataClassifier, LesionNetClassifier])
+def test_every_parameter_is_described_once(cls):
+    for name in cls().get_params():
+        described = [line for line in cls.__doc__.splitlines() if _describes(line, name)]
+        assert len(described) == 1, name
+
+
+def _describes(line, name):
+    names, colon, _ = line.strip().partition(" :")
+    return bool(colon) and line.startswith("    ") and name in names.split(", ")
+
+
+@pytest.mark.parametrize(
+    ("averaging", "message"),
+    [
+        ("mean", "'averaging' parameter"),
+        ({"name": "swa", "decay": 0.5}, r"takes \['epochs'\] with the name 'swa'"),
+        ({"name": "swa", "epochs": 0}, "at least 1 of the last epochs"),
+        ({"name": "ema", "decay": 1.0}, r"a decay in \(0, 1\)"),
+    ],
+)
+def test_an_average_is_given_by_name_and_options(X, y, averaging, message):
+    with pytest.raises(ValueError, match=message):
+        MetadataClassifier(averaging=averaging).fit(X, y)
