@@ -17,42 +17,6 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 DOCUMENTED = ast.Module | ast.ClassDef | FUNCTIONS
 MAX_LINES, MAX_LINES_WITHOUT_DOCSTRINGS, MAX_BODY = 400, 300, 30
 
-# What is still too long, or reaches into another package: to be emptied, never added to.
-LONG_FILES = {
-    "ensemble/_fusion_m4net.py",
-    "image/_array.py",
-    "neural_network/_base.py",
-}
-LONG_FUNCTIONS = {
-    "inspection/_integrated_gradients.py:integrated_gradients",
-    "inspection/_learning_curve.py:plot",
-    "modules/_joint.py:__init__",
-    "modules/_lesionnet.py:__init__",
-    "neural_network/_base.py:__init__",
-    "preprocessing/_denoising.py:train",
-    "reporting/_breakdowns.py:_breakdown",
-    "reporting/_breakdowns.py:_fold_blocks",
-    "reporting/_clinical_report.py:clinical_report",
-    "reporting/_explanations.py:_permutation",
-    "reporting/_performance.py:calibration_section",
-    "reporting/_performance.py:metrics_section",
-    "reporting/_plots.py:calibration_figure",
-}
-PRIVATE_IMPORTS = {
-    "audit/_columns.py",
-    "inspection/_modality_relevance.py",
-    "inspection/_rows.py",
-    "neural_network/_asymmetric.py",
-    "neural_network/_fusionnet.py",
-    "neural_network/_joint.py",
-    "neural_network/_joint_individual.py",
-    "neural_network/_lesionnet.py",
-    "neural_network/_shared.py",
-    "neural_network/_super_resolution.py",
-    "neural_network/_two_images.py",
-    "reporting/_cases.py",
-    "reporting/_predictions.py",
-}
 # timm imports it.
 NOT_IMPORTED = {"torchvision"}
 
@@ -102,19 +66,9 @@ def private_imports():
             yield found.where.removeprefix("sklearn_skin/").rsplit(":", 1)[0]
 
 
-@pytest.mark.parametrize(
-    ("find", "allowed"),
-    [
-        (long_files, LONG_FILES),
-        (long_functions, LONG_FUNCTIONS),
-        (private_imports, PRIVATE_IMPORTS),
-    ],
-    ids=["files", "functions", "private imports"],
-)
-def test_limits(find, allowed):
-    found = set(find())
-    assert found - allowed == set(), "over the limit"
-    assert allowed - found == set(), "within the limit by now: strike it from the list"
+@pytest.mark.parametrize("find", [long_files, long_functions, private_imports])
+def test_limits(find):
+    assert list(find()) == []
 
 
 def test_packages_do_not_import_one_another_in_circles():
