@@ -85,6 +85,7 @@ class BranchWeightsDisplay:
         if branches is not None:
             _check_known(branches, found)
             found = {name: found[name] for name in branches}
+            # The weights in use are of all branches, and say nothing about some of them.
             used = None
         return cls.from_predictions(
             found, y, used_weights=used, classes=network.classes_, n_steps=n_steps, ax=ax

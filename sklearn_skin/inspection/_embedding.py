@@ -158,6 +158,7 @@ def _reduce(features, method, random_state):
 
     if method == "pca":
         return PCA(2, svd_solver="full").fit_transform(features)
+    # t-SNE needs about three neighbours per unit of perplexity.
     perplexity = min(30.0, (len(features) - 1) / 3)
     reducer = TSNE(2, perplexity=perplexity, init="pca", random_state=random_state)
     return reducer.fit_transform(features)
@@ -171,6 +172,7 @@ def _fused_features(rows):
         raise ValueError(f"{type(rows.module).__name__} has no classifier to read features of.")
     with explaining(rows.module), torch.no_grad(), ExitStack() as stack:
         for head in heads:
+            # The final branch is classified last, so the last input seen is the fused feature.
             hook = head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0]))
             stack.callback(hook.remove)
         for batch in rows.batches:

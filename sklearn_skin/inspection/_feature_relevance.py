@@ -118,6 +118,7 @@ class FeatureRelevanceDisplay:
         self : FeatureRelevanceDisplay
         """
         table = self.table(level=level, features=features)
+        # Stable: features of equal relevance keep the order of the table.
         order = table.mean().sort_values(ascending=False, kind="stable").index[:max_features]
         table = table[order]
         n_rows, n_features = table.shape

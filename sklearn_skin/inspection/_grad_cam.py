@@ -124,6 +124,7 @@ class _BatchExplainer:
                 maps = attr.LayerGradCam(forward, tap).attribute(
                     image, target, relu_attributions=True
                 )
+            # torch has no error class of its own for an input that the output does not depend on.
             except RuntimeError as error:
                 if "unused" not in str(error) and "not have been used" not in str(error):
                     raise
@@ -138,6 +139,7 @@ def _normalised(attr, maps, size):
     """Enlarge maps (n, 1, h', w') and divide each by its maximum."""
     large = attr.LayerAttribution.interpolate(maps, size, interpolate_mode="bilinear")
     large = large[:, 0].clamp(min=0)
+    # Each map by its own maximum: logits of different rows have no common scale.
     highest = large.amax(dim=(1, 2), keepdim=True)
     return torch.where(highest > 0, large / highest, 0).numpy()
 

@@ -103,6 +103,7 @@ def integrated_gradients(
     task = rows.check_task(task)
     codes = rows.targets(target, task)
     start = _baseline(baseline, rows.metadata)
+    # ReLUs bend the path, so how many points it takes is only known afterwards.
     for doubling in range(_MAX_DOUBLINGS + 1):
         n_points = n_steps * 2**doubling
         values, change = _attribute(attr, rows, codes, task, branch, start, n_points)
@@ -146,6 +147,7 @@ def _attribute(attr, rows, codes, task, branch, start, n_steps):
                 target=wanted,
                 additional_forward_args=fixed,
                 n_steps=n_steps,
+                # captum would expand the whole batch by all steps at once.
                 internal_batch_size=max(rows.batches.batch_size, len(metadata)),
             )
             with torch.no_grad():
@@ -156,6 +158,7 @@ def _attribute(attr, rows, codes, task, branch, start, n_steps):
 
 
 def _completeness_error(values, change):
+    # Over all rows together: one whose output hardly changes would have a huge error of its own.
     missed, total = np.abs(values.sum(axis=1) - change).sum(), np.abs(change).sum()
     return float(missed / max(total, np.finfo(np.float64).tiny)) if missed else 0.0
 

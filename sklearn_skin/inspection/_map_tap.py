@@ -65,6 +65,7 @@ def find_site(run, module, images, column):
     ValueError
         If there is none.
     """
+    # Other modules may act between the stages, so what is pooled is tried after what is returned.
     backbones = [part for part in module.modules() if isinstance(part, Backbone)]
     for pooled in (False, True):
         calls = []
@@ -131,6 +132,7 @@ def _intercepting(module, pooled, passing):
     try:
         yield
     finally:
+        # The instance attribute hid the method of the class, which comes back.
         del module.__dict__["pool"]
 
 

@@ -68,6 +68,7 @@ def _overlap(heatmap, mask, row):
     total = heatmap.sum()
     if total == 0:
         return np.nan, np.nan, covered.mean()
+    # A low map enlarged has many equal maxima; each counts for its share.
     highest = heatmap == heatmap.max()
     return (heatmap * covered).sum() / total, (covered[highest] >= 0.5).mean(), covered.mean()
 
@@ -77,5 +78,6 @@ def _cover(mask, size):
     inside = mask if mask.dtype == bool else mask > mask.max(initial=0) / 2
     if inside.shape == size:
         return inside.astype(np.float64)
+    # A box average keeps the share of each pixel that the lesion covers.
     picture = Image.fromarray(inside.astype(np.float32))
     return np.asarray(picture.resize(size[::-1], Image.Resampling.BOX), dtype=np.float64)

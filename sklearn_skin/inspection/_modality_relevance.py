@@ -126,6 +126,7 @@ class ModalityRelevanceDisplay:
 def _takers(rows):
     """Return modality -> (what stands in for it, function that takes it away from a batch)."""
     missing = [part for part in rows.module.modules() if isinstance(part, MissingModality)]
+    # Learned only where training allowed or hid missing images.
     image_tokens = any(len(part.image_tokens) for part in missing)
     tokens = [part.metadata_token for part in missing if part.metadata_token is not None]
     takers = {}

@@ -41,6 +41,7 @@ def find_network(estimator):
 @contextmanager
 def explaining(module):
     """Put `module` in evaluation mode with gradients on, and leave it as it was."""
+    # Part by part: a frozen backbone stays in evaluation mode while the rest trains.
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

@@ -364,6 +364,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
 
     def _module(self, recipe):
         """Return a copy of the trained network, to be trained on with other parts frozen."""
+        # Trained in place, a fit that fails would leave a network half way.
         module = copy.deepcopy(self.module_)
         module.freeze(recipe.parameters.get("freeze"))
         return module
@@ -376,7 +377,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         if self._columns.by_name:
             table = read_columns(X, self._columns)
         else:
-            table = read_features(X, validate_data(self, X, reset=False, dtype=np.float64))
+            table = read_features(X, validate_data(self, X, reset=False, dtype=np.float32))
         return make_dataset(table, recipe)
 
     def _branches(self, X):

@@ -58,6 +58,7 @@ def _given_weights(given, names):
 
 
 def _searched_weights(branches, codes, sample_weight):
+    # The search leaves out what is NaN.
     labels = np.where(codes < 0, np.nan, codes.astype(float))
     # All classes of a task, also those that no validation row has.
     classes = [np.arange(task.shape[1]) for task in next(iter(branches.values()))]

@@ -52,6 +52,7 @@ def make_early_stopping(recipe):
         patience=recipe.patience,
         lower_is_better=recipe.scorer is None,
         load_best=True,
+        # skorch asks for a relative gain of 1e-4 by default, which a score near 1 cannot make.
         threshold=0.0,
         threshold_mode="abs",
     )
@@ -187,6 +188,7 @@ class WeightAveraging(Callback):
             )
         else:
             net.module_.load_state_dict(average.module.state_dict())
+            # BatchNorm's statistics belong to the last weights, not to their average.
             self._measure_batch_norm(net, X)
 
     def _measure_batch_norm(self, net, dataset):

@@ -120,6 +120,7 @@ def _collect(net):
             "stopping": stopping,
             "averages": [callback.state_dict() for callback in _find(net, WeightAveraging)],
             "history": net.history.to_list(),
+            # Dropout and augmentation draw from it: a resumed fit goes on with the same draws.
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "batch_order": net.order_.get_state(),

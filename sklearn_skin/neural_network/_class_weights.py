@@ -54,6 +54,7 @@ def balanced_row_weights(codes):
         here = column >= 0
         counts = np.bincount(column[here])
         weights[here, task] = 1.0 / counts[column[here]]
+    # A row without any label teaches nothing, and is never drawn.
     labelled = ~np.isnan(weights).all(axis=1)
     result = np.zeros(len(codes))
     result[labelled] = np.nanmean(weights[labelled], axis=1)

@@ -112,6 +112,7 @@ def read(
             f"`group_column` must be a column of X; X has no {columns.group!r}, so rows of one "
             "patient could be trained and validated on."
         )
+    # Groups that nothing is split by are ignored, so that a search may switch the split off.
     if not recipe.holds_out:
         return FitData(columns, codec, rows)
     groups = table.groups if groups is None else np.asarray(groups)
@@ -134,6 +135,7 @@ def inner_split(codes, groups, fraction, seed):
     seed : int
         Seed of the split.
     """
+    # Several tasks cannot be stratified at once; the first is the diagnosis.
     strata = codes[:, 0]
     if groups is None:
         train, valid = _split_rows(strata, fraction, seed)

@@ -62,11 +62,13 @@ def train(module, criterion, data, recipe):
     valid_set = None
     if held_out is not None:
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
+    # Before anything is precomputed: it moves the network to its device.
     net.initialize()
     keep_features(net, recipe, [train_set, valid_set])
     epochs = recipe.max_epochs
     if recipe.checkpoint_dir is not None:
         epochs -= _add_checkpoint(net, data, recipe)
+    # A fit whose checkpoint is complete only reads it.
     if epochs > 0 or not net.history:
         net.train(train_set, valid_set, epochs=epochs)
     return Fitted(net, _plain_history(net), _final_weights(net, data, recipe, valid_set))
@@ -139,6 +141,7 @@ def _add_checkpoint(net, data, recipe):
     """Add the checkpoint callback; return how many epochs it has already."""
     settings = {k: v for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
     content = (recipe.estimator, settings, data.train, data.valid, data.codec.classes_)
+    # Settings and rows together: a checkpoint of others is not of this fit.
     fingerprint = joblib.hash(content)
     directory = Path(recipe.checkpoint_dir) / fingerprint
     net.callbacks_.append(("checkpoint", TrainingCheckpoint(directory, fingerprint)))

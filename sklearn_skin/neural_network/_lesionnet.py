@@ -115,6 +115,7 @@ class LesionNetClassifier(BaseImageNetwork):
             classifier_hidden=recipe.classifier_hidden,
             **missing_options(recipe),
         )
+        # Its blocks are no Backbone, which would freeze itself.
         net.freeze(recipe.freeze)
         return net
 

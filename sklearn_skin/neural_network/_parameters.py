@@ -206,6 +206,7 @@ def _complete_signature(init, parent_init):
     """Add the parent's parameters to ``**common``; return the names that `init` has anew."""
     own = inspect.signature(init)
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    # Those of ``**common`` are looked up in the parent, whose signature is complete by now.
     names = {p.name for p in parameters}
     inherited = []
     if parent_init is not object.__init__:

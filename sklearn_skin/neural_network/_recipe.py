@@ -97,6 +97,7 @@ LOSS_COLUMNS = ("valid_loss", "train_loss")
 
 def resolve(parameters, estimator, seed=0):
     """Return the recipe of an estimator's parameters; contradictions are errors."""
+    # So that training reads one recipe, whether a network has images or not.
     p = _NO_IMAGES | dict(parameters)
     _check_contradictions(p)
     size = p["image_size"]

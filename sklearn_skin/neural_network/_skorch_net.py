@@ -120,6 +120,7 @@ class TrainingNet(NeuralNet):
             y_true.to(self.device),
             None if weight is None else weight.to(self.device),
         )
+        # One synchronisation per batch, for an error that names the rows instead of a dead network.
         if not torch.isfinite(loss):
             self._raise_non_finite(loss, X, training)
         return loss
@@ -200,6 +201,7 @@ class TrainingNet(NeuralNet):
         outputs = [self.run(batch, columns_of_view(images, view)) for view in views]
         return {
             name: [
+                # In float64: probabilities of a row must sum to 1 after averaging, too.
                 torch.stack([task.double().softmax(1) for task in tasks]).mean(0).cpu().numpy()
                 for tasks in zip(*(output[name] for output in outputs))
             ]

@@ -135,14 +135,14 @@ def learn_features(X, estimator):
 
 
 def check_features(X, estimator, name="X"):
-    """Return a plain numeric table or array as float64, or scikit-learn's error about it."""
-    return check_array(X, dtype=np.float64, estimator=estimator, input_name=name)
+    """Return a plain numeric table or array as float32, or scikit-learn's error about it."""
+    return check_array(X, dtype=np.float32, estimator=estimator, input_name=name)
 
 
 def read_features(X, matrix):
     """Return a checked matrix as a table with the names of the rows of X."""
     names = row_names(X if isinstance(X, pd.DataFrame) else matrix)
-    return LesionTable({}, matrix.astype(np.float32), names)
+    return LesionTable({}, matrix, names)
 
 
 def read_columns(X, columns):
@@ -154,6 +154,7 @@ def read_columns(X, columns):
     missing = [name for name in wanted if name not in X.columns]
     if missing:
         raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
+    # X[name] would be a table of both.
     repeated = X.columns[X.columns.duplicated() & X.columns.isin(wanted)]
     if len(repeated):
         raise ValueError(f"X has more than one column named {list(repeated.unique())}.")
@@ -196,7 +197,9 @@ def _as_matrix(X, names):
                 "make_lesion_transformer() before the network, or name the column in "
                 "`image_columns` if it holds paths of images."
             )
-    matrix = X[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    with np.errstate(over="ignore"):
+        # Cast before the check: what is too large for float32 is an infinity to the network.
+        matrix = X[list(names)].to_numpy(np.float64, na_value=np.nan).astype(np.float32)
     finite = np.isfinite(matrix)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -205,4 +208,4 @@ def _as_matrix(X, names):
             f"Input X contains {value}: row {X.index[row]!r}, column {names[column]!r}. "
             "make_lesion_transformer() imputes missing metadata."
         )
-    return matrix.astype(np.float32)
+    return matrix

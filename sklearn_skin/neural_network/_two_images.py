@@ -31,6 +31,7 @@ def _guess(role, images, given):
     if len(fits) == 1:
         return fits[0]
     other = next(key for key in _HINTS if key != role)
+    # Of two columns, the one that is not the other.
     if len(images) == 2 and given[other] is not None:
         return free[0]
     return None

@@ -190,6 +190,15 @@ def test_nan_metadata_is_named_by_row_and_column(X, y, make_net):
         make_net().fit(broken, y)
 
 
+@pytest.mark.parametrize("kind", ["table", "array"])
+def test_a_number_too_large_for_the_network_is_an_error(X, y, make_net, kind):
+    broken = X.drop(columns=[] if kind == "table" else "image").astype({"age": float})
+    broken.loc[X.index[3], "age"] = 1e39
+    message = f"infinity: row '{X.index[3]}', column 'age'" if kind == "table" else "too large"
+    with pytest.raises(ValueError, match=message):
+        make_net().fit(broken if kind == "table" else broken.to_numpy(), y)
+
+
 def test_text_metadata_asks_for_the_transformer(bunch, make_net):
     with pytest.raises(ValueError, match="'sex' has dtype str.*make_lesion_transformer"):
         make_net().fit(bunch.data.drop(columns=["age"]), bunch.target)
