@@ -1,6 +1,5 @@
 """What happens between epochs: scores, schedules, averaged weights, progress."""
 
-import inspect
 import warnings
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from sklearn_skin.neural_network._branch_weights import combine_branches, weigh_branches
-from sklearn_skin.neural_network._recipe import KnownPredictions
+from sklearn_skin.neural_network._scorers import KnownPredictions, takes_weights
 
 
 def make_callbacks(recipe, data):
@@ -104,19 +103,13 @@ class ValidationScore(Callback):
 
     def _score(self, known, X):
         scorer, options = self.recipe.scorer, {}
-        if self.sample_weight is not None and _takes_weights(scorer):
+        if self.sample_weight is not None and takes_weights(scorer):
             options["sample_weight"] = self.sample_weight
         return float(scorer(known, X, self.y, **options))
 
     def __getstate__(self):
         # A fitted net is pickled, and must not take the validation rows along.
         return dict.fromkeys(vars(self))
-
-
-def _takes_weights(scorer):
-    """Whether a scorer's metric knows sample weights; scikit-learn's scorers all say so."""
-    function: Any = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in inspect.signature(function).parameters
 
 
 class WeightAveraging(Callback):

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring, get_scorer_names
 
 from sklearn_skin.neural_network._optimisers import (
     LR_SCHEDULES,
@@ -17,6 +15,7 @@ from sklearn_skin.neural_network._optimisers import (
     find_optimizer,
     find_schedule,
 )
+from sklearn_skin.neural_network._scorers import find_scorer
 
 
 @dataclass(frozen=True)
@@ -150,58 +149,3 @@ def find_device(device):
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def find_scorer(monitor):
-    """Return a scorer for the name or callable in `monitor`."""
-    if callable(monitor):
-        return monitor
-    from sklearn_skin.metrics import SCORERS
-
-    if monitor in SCORERS:
-        return SCORERS[monitor]
-    if monitor not in get_scorer_names():
-        raise ValueError(
-            f"`monitor` must be 'valid_loss', 'train_loss', a scorer's name such as "
-            f"'balanced_accuracy' or {sorted(SCORERS)}, or a callable; got {monitor!r}."
-        )
-    return check_scoring(KnownPredictions(None, None, None), scoring=monitor)
-
-
-class KnownPredictions(ClassifierMixin, BaseEstimator):
-    """Predictions at hand, in the form that scikit-learn's scorers ask for.
-
-    Parameters
-    ----------
-    classes : ndarray, or list of ndarray
-        Labels (per task).
-    labels : ndarray of shape (n,) or (n, T)
-        Predicted labels.
-    probabilities : ndarray of shape (n, C), or list of ndarray
-        Predicted probabilities.
-    """
-
-    def __init__(self, classes, labels, probabilities):
-        self.classes = classes
-        self.labels = labels
-        self.probabilities = probabilities
-
-    @property
-    def classes_(self):
-        """The classes."""
-        return self.classes
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def fit(self, X, y):
-        """Do nothing; scikit-learn takes only what can be fitted for an estimator."""
-        return self
-
-    def predict(self, X):
-        """Return the labels."""
-        return self.labels
-
-    def predict_proba(self, X):
-        """Return the probabilities."""
-        return self.probabilities
