@@ -66,3 +66,7 @@ def test_the_recipe_for_a_system(recipe, lesions):
     assert np.isfinite(scores).all()
     branches = model.fit(lesions.data, lesions.target)[-1].branch_weights_
     assert list(branches) == ["image", "metadata", "fusion"]
+    gap = lesions.data.copy()
+    gap.loc[gap.index[0], "image"] = None
+    model[-1].set_params(allow_missing_images=True)
+    assert np.isfinite(model.fit(gap, lesions.target).predict_proba(gap)).all()

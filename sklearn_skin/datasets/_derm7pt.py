@@ -8,7 +8,7 @@ from sklearn_skin.datasets._tables import (
     check_root,
     labels,
     read_table,
-    set_row_labels,
+    set_row_names,
     text,
     warn_of_counts,
 )
@@ -198,7 +198,7 @@ def _read_cases(root):
     wanted = ["case_num", "clinic", "derm", *published, *FEATURES, *SOURCE.leaky]
     table = read_table(SOURCE, root, ("meta/meta.csv",), wanted)
     cases = pd.Series([f"case_{int(case):04d}" for case in table["case_num"]], name="case_num")
-    return set_row_labels(table, cases, "case")
+    return set_row_names(table, cases, "case")
 
 
 def _check_tasks(tasks):

@@ -8,7 +8,7 @@ from sklearn_skin.datasets._tables import (
     labels,
     number,
     read_table,
-    set_row_labels,
+    set_row_names,
     text,
     warn_of_counts,
 )
@@ -94,7 +94,7 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
     """
     root = check_root(root, SOURCE)
     table = read_table(SOURCE, root, TABLES, COLUMNS)
-    table = set_row_labels(table, table["image_id"], "image_id")
+    table = set_row_names(table, table["image_id"], "image_id")
     target = labels(table["dx"], {name: (name,) for name in SOURCE.counts})
     warn_of_counts(target, SOURCE)
     data = pd.DataFrame(

@@ -9,7 +9,7 @@ from sklearn_skin.datasets._tables import (
     number,
     read_one_hot,
     read_table,
-    set_row_labels,
+    set_row_names,
     text,
     warn_of_counts,
 )
@@ -109,7 +109,7 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
     warn_of_counts(target, SOURCE)
     columns = ["image", "age_approx", "anatom_site_general", "lesion_id", "sex"]
     table = read_table(SOURCE, root, (METADATA,), columns)
-    table = set_row_labels(table, table["image"], "image_id")
+    table = set_row_names(table, table["image"], "image_id")
     check_rows(SOURCE, METADATA, target.index, table.index)
     table = table.loc[target.index]
     data = pd.DataFrame(

@@ -9,7 +9,7 @@ from sklearn_skin.datasets._tables import (
     number,
     read_one_hot,
     read_table,
-    set_row_labels,
+    set_row_names,
     text,
     warn_of_counts,
 )
@@ -187,7 +187,7 @@ def _split_by_type(root, lesions):
     halves = {}
     for image, word in IMAGE_TYPES.items():
         half = table[kind == word]
-        halves[image] = set_row_labels(half, half["lesion_id"], "lesion_id").reindex(lesions)
+        halves[image] = set_row_names(half, half["lesion_id"], "lesion_id").reindex(lesions)
     return halves
 
 
@@ -224,5 +224,5 @@ def _targets(diagnosis, data, tasks, threshold):
 def _supplement(root, isic_ids):
     """Return the leaky columns by lesion; the table is joined by image id, never by position."""
     table = read_table(SOURCE, root, (TABLE.format("Supplement"),), ["isic_id", *SOURCE.leaky])
-    table = set_row_labels(table, table["isic_id"], "isic_id").reindex(isic_ids)
+    table = set_row_names(table, table["isic_id"], "isic_id").reindex(isic_ids)
     return table.set_axis(isic_ids.index)[list(SOURCE.leaky)].apply(text, case=None)

@@ -8,7 +8,7 @@ from sklearn_skin.datasets._tables import (
     labels,
     number,
     read_table,
-    set_row_labels,
+    set_row_names,
     text,
     truth,
     warn_of_counts,
@@ -142,7 +142,7 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
     table = read_table(SOURCE, root, ("metadata.csv",), wanted)
     # Copies of the data set come with other image formats than the table's ".png".
     stems = table["img_id"].astype("str").str.replace(r"\.\w+$", "", regex=True)
-    table = set_row_labels(table, stems, "img_id")
+    table = set_row_names(table, stems, "img_id")
     target = labels(table["diagnostic"], {name: (name.lower(),) for name in SOURCE.counts})
     warn_of_counts(target, SOURCE)
     data = pd.DataFrame(

@@ -113,7 +113,7 @@ def labels(values, groups):
 def read_one_hot(source, root, name, ids, index_name):
     """Return the target of a table with a column of ids, `ids`, and a 0/1 column per class."""
     table = read_table(source, root, (name,), [ids, *source.counts])
-    table = set_row_labels(table, table[ids], index_name)
+    table = set_row_names(table, table[ids], index_name)
     classes = sorted(source.counts)
     hot = np.column_stack([number(table[column]).to_numpy() for column in classes]) > 0.5
     wrong = np.flatnonzero(hot.sum(axis=1) != 1)
@@ -135,7 +135,7 @@ def check_rows(source, name, index, rows):
         )
 
 
-def set_row_labels(table, ids, name):
+def set_row_names(table, ids, name):
     """Return `table` with unique row labels."""
     ids = ids.astype("str").str.strip()
     if ids.isna().any() or ids.duplicated().any():

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing, get_tags
 
-from sklearn_skin.utils import split_pipeline
+from sklearn_skin.utils import average_branches, split_pipeline
 
 # A probability of 0 still has a logarithm: it outweighs every other branch but is finite.
 _SMALLEST = np.finfo(np.float64).tiny
@@ -104,8 +104,7 @@ def combine(branches, weights, space="proba"):
     In the space of logits it is the softmax of the average of log-probabilities, which equals
     that of the average of logits, since these differ by one constant per row and branch.
     """
-    weights = np.asarray(weights, dtype=np.float64)
-    combined = [np.tensordot(weights, np.stack(t), axes=1) for t in zip(*in_space(branches, space))]
+    combined = average_branches(in_space(branches, space), weights)
     if space == "proba":
         return combined
     # Without the shift a row whose logits are all very negative would be 0 / 0.
@@ -118,11 +117,6 @@ def in_space(branches, space):
     if space == "proba":
         return branches
     return [[np.log(np.maximum(table, _SMALLEST)) for table in tables] for tables in branches]
-
-
-def missing_as_nan(codes):
-    """Return codes as floats, NaN where missing."""
-    return np.where(codes < 0, np.nan, codes.astype(float))
 
 
 def _keep_all_classes(member, codes, codec):

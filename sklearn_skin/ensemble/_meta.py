@@ -14,7 +14,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_skin.ensemble._branches import missing_as_nan
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
 from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
 from sklearn_skin.utils import (
@@ -22,6 +21,7 @@ from sklearn_skin.utils import (
     LabelCodec,
     TaskClassifierMixin,
     metadata_for_fit,
+    missing_as_nan,
     search_simplex_weights,
     task_names,
 )
@@ -83,19 +83,12 @@ class FusionMixin(TaskClassifierMixin):
         return FusionData(X, _plain_labels(codec, codes), codes, sample_weight, groups)
 
     def _groups_of(self, X, groups):
-        name = "`groups`"
-        if groups is None:
-            if self.group_column is None:
-                return None
-            name = f"`group_column` {self.group_column!r}"
+        if groups is None and self.group_column is not None:
             if self.group_column not in getattr(X, "columns", ()):
-                raise ValueError(f"{name} is not a column of X.")
+                raise ValueError(f"`group_column` {self.group_column!r} is not a column of X.")
             groups = X[self.group_column]
-        groups = np.asarray(groups)
-        missing = np.count_nonzero(pd.isna(groups))
-        if missing:
-            raise ValueError(f"{name} must name the group of every row; {missing} are missing.")
-        return groups
+        # Gaps are the folds' to refuse: nothing else needs every row's group.
+        return None if groups is None else np.asarray(groups)
 
     def _read(self, X, reset=False):
         """Check X: a table with images or texts by column, numbers as scikit-learn does."""

@@ -18,9 +18,8 @@ from sklearn_skin.ensemble._branches import (
     TaskClassifiers,
     align_columns,
     fit_tasks,
-    missing_as_nan,
 )
-from sklearn_skin.utils import grouped_folds, mean_over_tasks, split_pipeline
+from sklearn_skin.utils import grouped_folds, mean_over_tasks, missing_as_nan, split_pipeline
 
 #: Name -> function that makes the classifier for a seed.
 SECOND_STAGES = {

@@ -25,7 +25,7 @@ def load_pixels(
     *,
     cache: Any = None,
     on_error: str = "raise",
-    row_labels: Sequence[Any] | None = None,
+    row_names: Sequence[Any] | None = None,
     column: str | None = None,
     n_jobs: int | None = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ def load_pixels(
     on_error : {"raise", "missing"}, default="raise"
         What to do about images that cannot be read: raise, or treat them as missing and
         warn with their number.
-    row_labels : sequence of length n, default=None
+    row_names : sequence of length n, default=None
         Names of the rows in messages; None means their positions.
     column : str, default=None
         Name of the column in messages.
@@ -94,14 +94,14 @@ def load_pixels(
                 if isinstance(result, Exception):
                     failures.append((rows[0], result))
                     if on_error == "raise":
-                        raise _describe(failures[0], row_labels, column) from result
+                        raise _describe(failures[0], row_names, column) from result
                 else:
                     pixels[rows], present[rows] = result, True
     if failures:
         n_rows = len(images) - int(present.sum()) - int(images.isna().sum())
         warnings.warn(
             f"{n_rows} of {len(images)} images cannot be read and are treated as missing; "
-            f"the first: {_describe(failures[0], row_labels, column)}",
+            f"the first: {_describe(failures[0], row_names, column)}",
             UserWarning,
             stacklevel=2,
         )
@@ -191,10 +191,10 @@ def _rows_by_cell(images: ImageArray) -> list[list[int]]:
 
 
 def _describe(
-    failure: tuple[int, Exception], row_labels: Sequence[Any] | None, column: str | None
+    failure: tuple[int, Exception], row_names: Sequence[Any] | None, column: str | None
 ) -> ImageDecodeError:
     row, error = failure
-    label = row if row_labels is None else row_labels[row]
+    label = row if row_names is None else row_names[row]
     where = f"row {label!r}" + ("" if column is None else f", column {column!r}")
     hint = 'Pass on_error="missing" to treat such images as missing.'
     return ImageDecodeError(f"{where}: {error}\n{hint}")

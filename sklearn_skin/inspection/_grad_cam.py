@@ -40,7 +40,7 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
         ``heatmaps`` float32 (n, h, w) in [0, 1], zero where nothing speaks for the class or
         the image is missing; ``pixels`` uint8 (n, h, w, 3) as the network sees them;
         ``present`` bool (n,); ``map_size`` (h', w'); ``target`` (n,) labels; ``probability``
-        (n,) of the target; ``labels`` (n,) of the rows.
+        (n,) of the target; ``row_names`` (n,).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
         map_size=tuple(maps.shape[2:]),
         target=rows.classes[task][codes],
         probability=np.concatenate(probability)[np.arange(len(codes)), codes],
-        labels=rows.row_names,
+        row_names=rows.row_names,
     )
 
 
@@ -214,16 +214,16 @@ class GradCAMDisplay:
         Returns
         -------
         display : GradCAMDisplay
-            Also with the attributes `target`, `probability`, `labels` and `map_size`.
+            Also with the attributes `target`, `probability`, `row_names` and `map_size`.
         """
         found = grad_cam(
             estimator, X, image_column=image_column, target=target, task=task, branch=branch
         )
-        rows = zip(found.labels, found.target, found.probability)
+        rows = zip(found.row_names, found.target, found.probability)
         titles = [f"{label}\n{target} ({chance:.2f})" for label, target, chance in rows]
         display = cls(found.pixels, found.heatmaps, titles=titles, present=found.present)
         display.target, display.probability = found.target, found.probability
-        display.labels, display.map_size = found.labels, found.map_size
+        display.row_names, display.map_size = found.row_names, found.map_size
         return display.plot(ax, **plot_options)
 
     def plot(self, ax=None, *, n_columns=3, cmap="jet", alpha=0.45, masks=None):

@@ -156,6 +156,11 @@ class JointFusionNet(LesionNetwork):
         """Whether `features` gives the same maps in every epoch, so that they can be kept."""
         return self.images.frozen
 
+    @property
+    def feature_module(self) -> nn.Module:
+        """The backbones."""
+        return self.images
+
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map k images (n, 3, h, w), pixels in [0, 1], to k feature maps (n, d, h', w')."""
         check_images(images, self.images.n_images)

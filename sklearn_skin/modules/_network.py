@@ -47,6 +47,11 @@ class LesionNetwork(nn.Module, ABC):
         """Whether `features` gives the same in every epoch, so that it can be kept."""
         return False
 
+    @property
+    def feature_module(self) -> nn.Module:
+        """What `features` runs: its weights name what is kept. By default the whole network."""
+        return self
+
     def freeze(self, freeze: str | int | None) -> None:
         """Stop training the backbones, or their first stages, and train all the rest.
 

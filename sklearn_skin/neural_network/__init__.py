@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_asymmetric": ["AsymmetricFusionClassifier"],
         "_base": ["BaseNetwork"],
-        "_base_image": ["BaseImageNetwork", "make_backbones"],
+        "_base_image": ["BaseImageNetwork", "make_backbones", "missing_options"],
         "_embedder": ["ImageEmbedder"],
         "_fusionnet": ["FusionNetClassifier"],
         "_image": ["ImageClassifier"],

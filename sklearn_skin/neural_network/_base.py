@@ -1,18 +1,22 @@
 """Rows in, labels out: what all network classifiers share."""
 
 import copy
-from difflib import get_close_matches
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_skin.modules import BranchLoss
 from sklearn_skin.neural_network._branch_weights import combine_branches
 from sklearn_skin.neural_network._data import read
 from sklearn_skin.neural_network._fitting import keep_features, make_dataset, seeded, train
-from sklearn_skin.neural_network._parameters import NetworkParameters, inherit_common_parameters
+from sklearn_skin.neural_network._parameters import (
+    NetworkParameters,
+    inherit_common_parameters,
+    refuse_parameter,
+)
 from sklearn_skin.neural_network._recipe import resolve
 from sklearn_skin.neural_network._table import (
     find_image_columns,
@@ -87,7 +91,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         **unknown,
     ):
         if unknown:
-            self._refuse(*unknown)
+            refuse_parameter(self, next(iter(unknown)))
         self.group_column = group_column
         self.optimizer = optimizer
         self.lr = lr
@@ -112,12 +116,6 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    def _refuse(self, name, *_):
-        """Say by the name of the class that was called that it has no such parameter."""
-        close = get_close_matches(name, self._get_param_names(), n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise TypeError(f"{type(self).__name__} has no parameter {name!r}{hint}")
 
     def __init_subclass__(cls, **kwargs):
         """Complete the signature and the documentation of a subclass."""
@@ -178,20 +176,19 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         Returns
         -------
         self : object
-            The fitted estimator.
 
         Raises
         ------
-        ImageDecodeError
-            If an image cannot be read.
-        NonFiniteLossError
-            If the loss becomes NaN or infinite.
+        ImageDecodeError, NonFiniteLossError
+            If an image cannot be read; if the loss becomes NaN or infinite.
         """
         rows = {"sample_weight": sample_weight, "groups": groups, "X_val": X_val, "y_val": y_val}
-        recipe = self._resolve(seed=self._draw_seed())
         if self.warm_start and hasattr(self, "module_"):
+            # The weights fit the size that they were trained with.
+            recipe = self._resolve(image_size=self._recipe.image_size)
             module = self._module(recipe)
             return self._fit(recipe, self._columns, self._codec, X, y, module, **rows)
+        recipe = self._resolve()
         columns = self._learn_columns(X)
         codec = LabelCodec(self.classes).fit(y)
         return self._fit(recipe, columns, codec, X, y, **rows)
@@ -240,12 +237,16 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         if freeze is not None and "freeze" not in self.get_params(deep=False):
             raise ValueError(f"`freeze`: {type(self).__name__} has no backbone; got {freeze!r}.")
         rows = {"sample_weight": sample_weight, "groups": groups, "X_val": X_val, "y_val": y_val}
+        lr = self.lr / 10 if lr is None else lr
+        max_epochs = self.max_epochs if max_epochs is None else max_epochs
+        changed = {"lr": lr, "max_epochs": max_epochs}
+        validate_parameter_constraints(
+            {name: self._parameter_constraints[name] for name in changed}, changed, "fine_tune"
+        )
         recipe = self._resolve(
-            seed=self._draw_seed(),
             freeze=freeze,
-            lr=self.lr / 10 if lr is None else lr,
-            max_epochs=max_epochs or self.max_epochs,
-            image_size=self._shapes.image_size,
+            **changed,
+            image_size=self._recipe.image_size,
             # A checkpoint is of a whole fit, from its first epoch on.
             checkpoint_dir=None,
         )
@@ -278,8 +279,8 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         Returns
         -------
         batches : iterable
-            Batches on the network's device, as often as asked: `rows` (positions), `images` (list
-            of Tensors (n, 3, h, w) in [0, 1]), `metadata`, `present`, `pixels` (uint8, not moved).
+            Batches on its `device`, of `batch_size` rows, as often as asked: `rows` (positions),
+            `images` (list of Tensors (n, 3, h, w) in [0, 1]), `metadata`, `present`, `pixels`.
 
         Examples
         --------
@@ -291,7 +292,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         [32, 32, 32, 4]
         """
         check_is_fitted(self)
-        return self.net_.batches(self._dataset(X, self._prediction_recipe()))
+        return self.net_.batches(self._dataset(X, self._recipe.for_prediction(self)))
 
     def search_ranges(self):
         """Return sensible ranges for parameters; see `sklearn_skin.model_selection.search_space`.
@@ -324,29 +325,35 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
 
     # A fit is three values: recipe = resolve(parameters), data = read(rows), fitted = train(…).
 
-    def _resolve(self, seed=0, **changes):
+    def _resolve(self, **changes):
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
         return resolve(self.get_params(deep=False) | changes, type(self).__name__, seed)
-
-    def _draw_seed(self):
-        return check_random_state(self.random_state).randint(2**31 - 1)
 
     def _learn_columns(self, X):
         """Choose the columns to learn from."""
-        images = find_image_columns(X, "auto")
-        if not images and self.group_column not in getattr(X, "columns", ()):
+        found = self._find_images(X)
+        if not found and self.group_column not in getattr(X, "columns", ()):
             return learn_features(X, self)
-        metadata = find_metadata_columns(X, images, self.group_column)
-        return learn_columns(X, [], metadata, self.group_column, self)
+        metadata = find_metadata_columns(X, found, self.group_column)
+        images, metadata = self._choose(found, metadata)
+        return learn_columns(X, images, metadata, self.group_column, self)
+
+    def _find_images(self, X):
+        return find_image_columns(X, "auto")
+
+    def _choose(self, images, metadata):
+        """Return the image and the metadata columns that the network reads, of those there are."""
+        return [], metadata
 
     def _fit(self, recipe, columns, codec, X, y, module=None, **rows):
         data = read(X, y, recipe, columns, codec, self, **rows)
         shapes = data.shapes(recipe.image_size)
         make_module, make_loss = self._makers(shapes)
-        with seeded(recipe.seed):
+        with seeded(recipe.fit_seed):
             module = make_module(shapes, recipe) if module is None else module
             fitted = train(module, make_loss(shapes, recipe), data, recipe)
         # Only now: a fit that fails leaves what the last one learnt.
-        self._columns, self._codec, self._shapes = columns, codec, shapes
+        self._recipe, self._columns, self._codec = recipe, columns, codec
         self.net_, self.history_, self.branch_weights_ = fitted
         self.module_ = self.net_.module_
         self.classes_ = codec.public_classes()
@@ -366,12 +373,8 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         """Return a copy of the trained network, to be trained on with other parts frozen."""
         # Trained in place, a fit that fails would leave a network half way.
         module = copy.deepcopy(self.module_)
-        module.freeze(recipe.parameters.get("freeze"))
+        module.freeze(recipe.freeze)
         return module
-
-    def _prediction_recipe(self):
-        # The weights fit the size that they were trained with.
-        return self._resolve(image_size=self._shapes.image_size)
 
     def _dataset(self, X, recipe):
         if self._columns.by_name:
@@ -383,7 +386,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
     def _branches(self, X):
         """Return branch -> probabilities (n, C_t) per task."""
         check_is_fitted(self)
-        recipe = self._prediction_recipe()
+        recipe = self._recipe.for_prediction(self)
         dataset = self._dataset(X, recipe)
         with seeded(0):
             keep_features(self.net_, recipe, [dataset])

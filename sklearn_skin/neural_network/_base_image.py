@@ -3,15 +3,10 @@
 from sklearn_skin.modules import MetadataNet, make_backbone
 from sklearn_skin.neural_network._base import BaseNetwork
 from sklearn_skin.neural_network._parameters import ImageParameters
-from sklearn_skin.neural_network._table import (
-    find_image_columns,
-    find_metadata_columns,
-    learn_columns,
-    learn_features,
-)
+from sklearn_skin.neural_network._table import find_image_columns
 from sklearn_skin.utils import Choice
 
-# A backbone and the next wider ones of its family, which a search may try in its place.
+# A backbone and neighbours of its family, which a search may try in its place.
 _FAMILIES = (
     ("test_resnet", "resnet10t", "resnet18"),
     ("resnet10t", "resnet18", "resnet34"),
@@ -35,7 +30,7 @@ class BaseImageNetwork(BaseNetwork):
 
     A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes its
     network in `make_module`; `make_loss` and `choose_images` may be its own, too. An X without
-    image columns is classified by a perceptron.
+    image columns is classified by a perceptron, unless the network can do without images.
 
     Parameters
     ----------
@@ -46,19 +41,23 @@ class BaseImageNetwork(BaseNetwork):
     uses_metadata : bool
         Whether the network reads metadata beside images. Set it in the class.
     needs_images : bool
-        Whether `make_module` is only called where X has images. Set it in the class.
+        Whether `make_module` is only called where X has images; otherwise a perceptron takes
+        its place. Set it in the class.
     %(fitted)s
 
     Examples
     --------
     >>> from sklearn_skin.datasets import make_lesions
     >>> from sklearn_skin.modules import JointFusionNet
-    >>> from sklearn_skin.neural_network import BaseImageNetwork, make_backbones
+    >>> from sklearn_skin.neural_network import (
+    ...     BaseImageNetwork, make_backbones, missing_options
+    ... )
     >>> class GatedClassifier(BaseImageNetwork):
     ...     def make_module(self, shapes, recipe):
-    ...         backbones = make_backbones(shapes, recipe)
     ...         return JointFusionNet(
-    ...             backbones, shapes.n_metadata, shapes.n_classes, fusion="gated"
+    ...             make_backbones(shapes, recipe), shapes.n_metadata, shapes.n_classes,
+    ...             fusion="gated", metadata_groups=shapes.metadata_groups,
+    ...             **missing_options(recipe),
     ...         )
     >>> lesions = make_lesions(20, image_size=32, missing_rate=0, random_state=0)
     >>> net = GatedClassifier(backbone="resnet10t", weights=None, image_size=32, max_epochs=1)
@@ -132,20 +131,18 @@ class BaseImageNetwork(BaseNetwork):
             ranges["backbone"] = Choice(family)
         return ranges
 
-    def _learn_columns(self, X):
-        found = find_image_columns(X, self.image_columns)
-        if not found and self.group_column not in getattr(X, "columns", ()):
-            return learn_features(X, self)
-        images = self.choose_images(found) if found else []
-        metadata = find_metadata_columns(X, found, self.group_column)
-        if images and not self.uses_metadata:
-            metadata = []
-        return learn_columns(X, images, metadata, self.group_column, self)
+    def _find_images(self, X):
+        return find_image_columns(X, self.image_columns)
+
+    def _choose(self, images, metadata):
+        if not images:
+            return [], metadata
+        return self.choose_images(images), metadata if self.uses_metadata else []
 
     def _makers(self, shapes):
         if shapes.image_columns or not self.needs_images:
             return super()._makers(shapes)
-        # Without images every network is the same perceptron over what there is.
+        # A network that cannot do without images leaves the rest to a perceptron.
         return _make_perceptron, super().make_loss
 
 
@@ -182,3 +179,26 @@ def make_backbones(shapes, recipe, shared=False):
         )
         for _ in range(min(n_images, 1) if shared else n_images)
     ]
+
+
+def missing_options(recipe):
+    """Return a network's options about missing images.
+
+    Parameters
+    ----------
+    recipe
+        What `make_module` is given.
+
+    Returns
+    -------
+    options : dict
+        `allow_missing_images` and `modality_dropout`.
+
+    Examples
+    --------
+    See :class:`BaseImageNetwork`.
+    """
+    return {
+        "allow_missing_images": recipe.allow_missing_images,
+        "modality_dropout": recipe.modality_dropout,
+    }

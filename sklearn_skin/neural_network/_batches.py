@@ -82,7 +82,7 @@ class LesionDataset(Dataset):
             return None
         names = table.row_names
         loaded = [
-            load_pixels(images, self.size, cache=self.cache, row_labels=names, column=name)
+            load_pixels(images, self.size, cache=self.cache, row_names=names, column=name)
             for name, images in table.images.items()
         ]
         present = np.stack([here for _, here in loaded], axis=1)

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sklearn_skin.utils import search_simplex_weights
+from sklearn_skin.utils import average_branches, missing_as_nan, search_simplex_weights
 
 Branches = Mapping[str, list[np.ndarray]]
 
 
 def combine_branches(branches, weights):
-    """Return the weighted average over branches of the probabilities per task."""
-    tasks = zip(*(branches[name] for name in weights))
-    values = np.array(list(weights.values()), dtype=np.float64)
-    return [np.tensordot(values, np.stack(task), axes=1) for task in tasks]
+    """Return the average of the branches' probabilities per task, weighed by name."""
+    return average_branches([branches[name] for name in weights], list(weights.values()))
 
 
 def weigh_branches(branches, recipe, codes=None, sample_weight=None):
@@ -58,11 +56,9 @@ def _given_weights(given, names):
 
 
 def _searched_weights(branches, codes, sample_weight):
-    # The search leaves out what is NaN.
-    labels = np.where(codes < 0, np.nan, codes.astype(float))
     # All classes of a task, also those that no validation row has.
     classes = [np.arange(task.shape[1]) for task in next(iter(branches.values()))]
     weights, _ = search_simplex_weights(
-        list(branches.values()), labels, classes=classes, sample_weight=sample_weight
+        list(branches.values()), missing_as_nan(codes), classes=classes, sample_weight=sample_weight
     )
     return dict(zip(branches, weights.tolist()))

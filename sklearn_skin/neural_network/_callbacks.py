@@ -16,7 +16,7 @@ from sklearn_skin.neural_network._scorers import KnownPredictions, takes_weights
 def make_callbacks(recipe, data):
     """Return the callbacks of a fit, in the order in which skorch must call them."""
     callbacks: list[Callback] = []
-    if recipe.scorer is not None and data.valid is not None:
+    if recipe.monitor_scorer is not None and data.valid is not None:
         # First: those that follow act on the score of this epoch.
         valid = data.valid
         callbacks.append(
@@ -30,7 +30,7 @@ def make_callbacks(recipe, data):
         callbacks.append(WeightAveraging(recipe.averaging, recipe.max_epochs))
     if recipe.verbose:
         shown = dict.fromkeys(["train_loss", "valid_loss", recipe.monitor])
-        callbacks.append(ProgressBar(recipe.max_epochs, recipe.estimator, list(shown)))
+        callbacks.append(ProgressBar(recipe.max_epochs, recipe.estimator_name, list(shown)))
     return callbacks + list(recipe.callbacks or [])
 
 
@@ -39,7 +39,7 @@ def make_schedule(recipe):
     assert recipe.lr_schedule is not None
     policy, options = recipe.lr_schedule
     if policy is lr_scheduler.ReduceLROnPlateau:
-        mode = "min" if recipe.scorer is None else "max"
+        mode = "min" if recipe.monitor_scorer is None else "max"
         options = {"mode": mode, "monitor": recipe.monitor} | options
     return LRScheduler(policy, **options)
 
@@ -49,7 +49,7 @@ def make_early_stopping(recipe):
     return EarlyStopping(
         recipe.monitor,
         patience=recipe.patience,
-        lower_is_better=recipe.scorer is None,
+        lower_is_better=recipe.monitor_scorer is None,
         load_best=True,
         # skorch asks for a relative gain of 1e-4 by default, which a score near 1 cannot make.
         threshold=0.0,
@@ -102,7 +102,7 @@ class ValidationScore(Callback):
         return KnownPredictions(codec.public_classes(), labels, shown)
 
     def _score(self, known, X):
-        scorer, options = self.recipe.scorer, {}
+        scorer, options = self.recipe.monitor_scorer, {}
         if self.sample_weight is not None and takes_weights(scorer):
             options["sample_weight"] = self.sample_weight
         return float(scorer(known, X, self.y, **options))

@@ -109,14 +109,14 @@ def read(
         return FitData(columns, codec, rows, Rows(valid, valid_codes), y_val)
     if columns.group is not None and groups is None and table.groups is None:
         raise ValueError(
-            f"`group_column` must be a column of X; X has no {columns.group!r}, so rows of one "
-            "patient could be trained and validated on."
+            f"`group_column` must be a column of X; X has no {columns.group!r}, and without it "
+            "rows of one patient may be trained and validated on."
         )
     # Groups that nothing is split by are ignored, so that a search may switch the split off.
-    if not recipe.holds_out:
+    if not recipe.needs_validation:
         return FitData(columns, codec, rows)
     groups = table.groups if groups is None else np.asarray(groups)
-    train, valid_rows = inner_split(codes, groups, recipe.validation_fraction, recipe.seed)
+    train, valid_rows = inner_split(codes, groups, recipe.validation_fraction, recipe.fit_seed)
     valid_y = y.iloc[valid_rows] if hasattr(y, "iloc") else np.asarray(y)[valid_rows]
     return FitData(columns, codec, rows.take(train), rows.take(valid_rows), valid_y)
 

@@ -3,16 +3,17 @@
 import numpy as np
 import torch
 
-from sklearn_skin.modules import Backbone
 from sklearn_skin.utils import array_digest, weights_digest
 
 
 def precompute_features(net, dataset):
     """Put the frozen backbone's features into `dataset`, from its cache where it has them.
 
-    The key of a row is the hash of the backbone's weights, the arithmetic and the pixels.
+    The key of a row is the hash of the weights that features follow from, of the arithmetic and
+    of the pixels.
     """
-    prefix = _weights_key(net.module_) + net.precision.encode()
+    weights = _frozen_weights(net.module_.feature_module)
+    prefix = f"{weights_digest(weights)}{net.precision}".encode()
     net.module_.eval()
     with torch.inference_mode():
         parts = [
@@ -39,8 +40,17 @@ def _batch_features(module, batch, prefix, cache):
     return columns
 
 
-def _weights_key(module):
-    """Return what tells the backbones of one network from those of another."""
-    backbones = [part for part in module.modules() if isinstance(part, Backbone)]
-    # The normalisation is no part of the state, but equal weights see other pixels with it.
-    return "".join(f"{weights_digest(b)}{b.normalisation}" for b in backbones).encode()
+def _frozen_weights(module):
+    """Return the parameters and buffers that no training changes, by name.
+
+    Buffers that the state leaves out count, such as a backbone's normalisation: equal weights see
+    other pixels with another one.
+    """
+    weights: dict[str, torch.Tensor] = {}
+    for path, part in module.named_modules():
+        own = dict(part.named_parameters(recurse=False))
+        if not any(value.requires_grad for value in own.values()):
+            own |= dict(part.named_buffers(recurse=False))
+        kept = {name: value for name, value in own.items() if not value.requires_grad}
+        weights |= {f"{path}.{name}": value for name, value in kept.items()}
+    return weights

@@ -68,9 +68,8 @@ def train(module, criterion, data, recipe):
     epochs = recipe.max_epochs
     if recipe.checkpoint_dir is not None:
         epochs -= _add_checkpoint(net, data, recipe)
-    # A fit whose checkpoint is complete only reads it.
-    if epochs > 0 or not net.history:
-        net.train(train_set, valid_set, epochs=epochs)
+    # With no epoch left this only reads the checkpoint.
+    net.train(train_set, valid_set, epochs=epochs)
     return Fitted(net, _plain_history(net), _final_weights(net, data, recipe, valid_set))
 
 
@@ -78,11 +77,11 @@ def weigh_classes(criterion, data, recipe):
     """Give the loss that `make_loss` made the class weights and the exponent of the recipe."""
     class_weights = class_weight_tensors(recipe.class_weight, data.train.codes, data.codec)
     if isinstance(criterion, BranchLoss):
-        criterion.class_weights, criterion.gamma = class_weights, recipe.gamma
-    elif class_weights is not None or recipe.gamma:
+        criterion.class_weights, criterion.gamma = class_weights, recipe.focal_gamma
+    elif class_weights is not None or recipe.focal_gamma:
         raise ValueError(
             "`class_weight` and `loss` act on a BranchLoss, and make_loss of "
-            f"{recipe.estimator} made a {type(criterion).__name__}."
+            f"{recipe.estimator_name} made a {type(criterion).__name__}."
         )
     return criterion
 
@@ -120,7 +119,7 @@ def _make_net(module, criterion, data, recipe):
         augment=None if augment is None else augment.forward,
         precision=recipe.precision,
         row_weights=balanced_row_weights(data.train.codes) if balanced else None,
-        seed=recipe.seed,
+        seed=recipe.fit_seed,
         workers=recipe.num_workers,
         backbone=recipe.backbone,
         optimizer=optimizer,
@@ -140,7 +139,7 @@ def _make_net(module, criterion, data, recipe):
 def _add_checkpoint(net, data, recipe):
     """Add the checkpoint callback; return how many epochs it has already."""
     settings = {k: v for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
-    content = (recipe.estimator, settings, data.train, data.valid, data.codec.classes_)
+    content = (recipe.estimator_name, settings, data.train, data.valid, data.codec.classes_)
     # Settings and rows together: a checkpoint of others is not of this fit.
     fingerprint = joblib.hash(content)
     directory = Path(recipe.checkpoint_dir) / fingerprint

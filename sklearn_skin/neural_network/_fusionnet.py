@@ -1,12 +1,11 @@
 """FusionNet: two images, added features, three heads (system S6, first stage)."""
 
 from sklearn_skin.modules import FusionNet, SingleImageNet
-from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
 from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
-    missing_options,
     pick_two_images,
 )
 

@@ -2,7 +2,11 @@
 
 from sklearn_skin.modules import JointFusionNet
 from sklearn_skin.modules.fusion import FUSIONS
-from sklearn_skin.neural_network._base_image import BaseImageNetwork, make_backbones
+from sklearn_skin.neural_network._base_image import (
+    BaseImageNetwork,
+    make_backbones,
+    missing_options,
+)
 from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.utils import Choice
 
@@ -96,7 +100,7 @@ class JointFusionClassifier(BaseImageNetwork):
         return make_joint_net(
             shapes,
             recipe,
-            **fusion_options(recipe),
+            **fusion_settings(recipe),
             classifier_hidden=recipe.classifier_hidden,
             dropout=recipe.dropout,
         )
@@ -106,7 +110,7 @@ class JointFusionClassifier(BaseImageNetwork):
         return super().search_ranges() | {"fusion": Choice(tuple(sorted(FUSIONS)))}
 
 
-def fusion_options(recipe):
+def fusion_settings(recipe):
     """Return the settings that describe the fusion and what goes into it."""
     return {name: getattr(recipe, name) for name in FUSION_CONSTRAINTS}
 
@@ -119,7 +123,6 @@ def make_joint_net(shapes, recipe, net=JointFusionNet, **options):
         shapes.n_classes,
         n_images=len(shapes.image_columns),
         metadata_groups=shapes.metadata_groups or None,
-        allow_missing_images=recipe.allow_missing_images,
-        modality_dropout=recipe.modality_dropout,
+        **missing_options(recipe),
         **options,
     )

@@ -9,7 +9,7 @@ from sklearn_skin.modules.fusion import FUSIONS
 from sklearn_skin.neural_network._base_image import BaseImageNetwork
 from sklearn_skin.neural_network._joint import (
     FUSION_CONSTRAINTS,
-    fusion_options,
+    fusion_settings,
     make_joint_net,
 )
 from sklearn_skin.utils import Choice, Range
@@ -91,7 +91,7 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
 
     def make_module(self, shapes, recipe):
         """Return a `JointIndividualNet`."""
-        return make_joint_net(shapes, recipe, JointIndividualNet, **fusion_options(recipe))
+        return make_joint_net(shapes, recipe, JointIndividualNet, **fusion_settings(recipe))
 
     def make_loss(self, shapes, recipe):
         """Return the weighted sum of the branches' losses."""

@@ -4,11 +4,10 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_skin.modules import LesionNet
-from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
 from sklearn_skin.neural_network._parameters import COUNT
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
-    missing_options,
     pick_two_images,
 )
 

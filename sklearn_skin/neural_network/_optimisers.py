@@ -49,7 +49,7 @@ def find_gamma(value):
     name, options = _split(value, LOSSES, "loss")
     unknown = set(options) - set(LOSSES[name])
     gamma = (LOSSES[name] | options).get("gamma", 0.0)
-    if unknown or isinstance(gamma, str) or not gamma >= 0:
+    if unknown or not isinstance(gamma, int | float) or not gamma >= 0:
         raise ValueError(
             "`loss` takes one option, a \"gamma\" of at least 0 with the name 'focal'; "
             f"got {value!r}."
@@ -69,11 +69,11 @@ def find_averaging(value, max_epochs):
         )
     chosen = AVERAGES[name] | options
     if name == "ema":
-        if not 0 < chosen["decay"] < 1:
+        if not isinstance(chosen["decay"], float) or not 0 < chosen["decay"] < 1:
             raise ValueError(f"`averaging` needs a decay in (0, 1); got {chosen['decay']!r}.")
         return Averaging(decay=chosen["decay"])
     epochs = max(max_epochs // 4, 1) if chosen["epochs"] is None else chosen["epochs"]
-    if epochs < 1:
+    if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"`averaging` needs at least 1 of the last epochs; got {epochs!r}.")
     return Averaging(epochs=epochs)
 
@@ -82,6 +82,6 @@ def _split(value, table, parameter):
     """Return the name and the options of a name or a dict ``{"name": …, option: …}``."""
     options = dict(value) if isinstance(value, dict) else {"name": value}
     name = options.pop("name", None)
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise ValueError(f"`{parameter}` must be one of {sorted(table)}; got {name!r}.")
     return name, options

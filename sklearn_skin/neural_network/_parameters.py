@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
@@ -195,9 +196,11 @@ def inherit_common_parameters(cls):
     """
     init = cls.__dict__.get("__init__")
     redefined = set() if init is None else _complete_signature(init, super(cls, cls).__init__)
-    for key, sources in {"common": cls._described, "fitted": [FittedAttributes]}.items():
+    # A base has its own; any other class has what its parent, described by now, is given.
+    described = cls.__dict__.get("_described", [cls.__mro__[1]])
+    for key, sources in {"common": described, "fitted": [FittedAttributes]}.items():
         # A class that says itself what a common parameter means says it alone.
-        kept = [text for name, text in _entries(sources) if name not in redefined]
+        kept = [text for names, text in _entries(sources) if not names & redefined]
         if cls.__doc__:
             cls.__doc__ = cls.__doc__.replace(f"%({key})s", "\n    ".join(kept))
 
@@ -218,8 +221,17 @@ def _complete_signature(init, parent_init):
 
 
 def _entries(sources):
-    """Yield the name and the text of each parameter that the docstrings describe."""
+    """Yield the names and the text of each entry of the docstrings' first section."""
     for source in sources:
-        described = source.__doc__.split("----------\n")[1].strip()
-        for entry in re.split(r"\n    (?=\w+ :)", described):
-            yield entry.partition(" :")[0], entry
+        section = re.split(r"-{10}\n", source.__doc__)[1]
+        # The next section begins with a title and its line.
+        section = re.split(r"\n\n +\w+\n +-", section + "\n")[0].strip()
+        for entry in re.split(r"\n    (?=\w[\w, ]* :)", section):
+            yield set(entry.partition(" :")[0].split(", ")), entry
+
+
+def refuse_parameter(estimator, name):
+    """Say by the name of the class that was called that it has no such parameter."""
+    close = get_close_matches(name, type(estimator)._get_param_names(), n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    raise TypeError(f"{type(estimator).__name__} has no parameter {name!r}{hint}")

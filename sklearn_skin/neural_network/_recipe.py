@@ -1,7 +1,7 @@
 """A fit's settings, decided once: parameters in, everything that training reads out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,13 @@ class Recipe:
     """What `make_module`, `make_loss` and training read.
 
     Every parameter of the estimator is an attribute, a subclass's own ones included. The fields
-    below stand for parameters that leave something to decide.
+    below stand for parameters that leave something to decide, and for what follows from several.
 
     Parameters
     ----------
     parameters : mapping of str to object
         The estimator's parameters.
-    estimator : str
+    estimator_name : str
         Name of its class, for messages.
     image_size : tuple of (int, int) or None
         Height and width in pixels; None for a network without images.
@@ -39,93 +39,107 @@ class Recipe:
         Class and options.
     lr_schedule : tuple of (type, dict) or None
         Class and options.
-    gamma : float
+    focal_gamma : float
         Focusing exponent of the loss.
     averaging : Averaging or None
         Weights to average.
     monitor : str
         Column of the history that early stopping watches.
-    scorer : callable or None
+    monitor_scorer : callable or None
         What fills that column; None where it is a loss.
-    holds_out : bool
-        Whether the fit needs validation rows.
-    seed : int
+    needs_validation : bool
+        Whether the fit holds rows out.
+    fit_seed : int
         Seed of weights, order, augmentation, dropout and the inner split.
     """
 
     parameters: Mapping[str, Any]
-    estimator: str
+    estimator_name: str
     image_size: tuple[int, int] | None
     device: str
     optimizer: tuple[type, dict[str, Any]]
     lr_schedule: tuple[type, dict[str, Any]] | None
-    gamma: float
+    focal_gamma: float
     averaging: Averaging | None
     monitor: str
-    scorer: Callable[..., float] | None
-    holds_out: bool
-    seed: int
+    monitor_scorer: Callable[..., float] | None
+    needs_validation: bool
+    fit_seed: int
 
     def __getattr__(self, name):
         # Called for names that are no fields; `parameters` itself is missing while unpickling.
         parameters = self.__dict__.get("parameters", {})
         if name not in parameters:
-            raise AttributeError(f"{self.__dict__.get('estimator')} has no parameter {name!r}.")
+            owner = self.__dict__.get("estimator_name", "the recipe")
+            raise AttributeError(f"{owner} has no parameter {name!r}.")
         return parameters[name]
 
+    def for_prediction(self, estimator):
+        """Return the recipe of a fit with what its estimator may change after it."""
+        given = estimator.get_params(deep=False)
+        changes = {name: given[name] for name in _AT_PREDICTION if name in given}
+        return replace(self, parameters={**self.parameters, **changes})
 
-# What a network without images does: nothing is cached, shown in views or missing.
+
+# What a network without images does: nothing is frozen, cached, shown in views or missing.
 _NO_IMAGES = {
     "allow_missing_images": False,
     "augment": None,
     "backbone": None,
     "branch_weights": "mean",
     "cache_dir": None,
+    "freeze": None,
     "image_size": None,
+    "modality_dropout": 0.0,
     "tta": 1,
+    "weights": None,
 }
+
+
+# What a fitted network takes anew; all other parameters are in its weights.
+_AT_PREDICTION = ("cache_dir", "tta")
+LOSS_COLUMNS = ("valid_loss", "train_loss")
 
 
 def as_pair(size):
     """Return height and width of a size given as one number or two."""
-    return (size, size) if np.isscalar(size) else tuple(size)
+    pair = (size, size) if np.isscalar(size) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(side, int | np.integer) and side >= 1 for side in pair):
+        raise ValueError(f"`image_size` must be one or two integers of at least 1; got {size!r}.")
+    return pair
 
 
-LOSS_COLUMNS = ("valid_loss", "train_loss")
-
-
-def resolve(parameters, estimator, seed=0):
+def resolve(parameters, estimator_name, fit_seed=0):
     """Return the recipe of an estimator's parameters; contradictions are errors."""
     # So that training reads one recipe, whether a network has images or not.
-    p = _NO_IMAGES | dict(parameters)
-    _check_contradictions(p)
-    size = p["image_size"]
-    scorer = None if p["monitor"] in LOSS_COLUMNS else find_scorer(p["monitor"])
-    schedule = find_schedule(p["lr_schedule"], p["max_epochs"])
-    searches = isinstance(p["branch_weights"], str) and p["branch_weights"] == "search"
+    given = _NO_IMAGES | dict(parameters)
+    _check_contradictions(given)
+    size, monitor, max_epochs = given["image_size"], given["monitor"], given["max_epochs"]
+    schedule = find_schedule(given["lr_schedule"], max_epochs)
+    searches = isinstance(given["branch_weights"], str) and given["branch_weights"] == "search"
     return Recipe(
-        parameters=p,
-        estimator=estimator,
+        parameters=given,
+        estimator_name=estimator_name,
         image_size=size if size is None else as_pair(size),
-        device=find_device(p["device"]),
-        optimizer=find_optimizer(p["optimizer"]),
+        device=find_device(given["device"]),
+        optimizer=find_optimizer(given["optimizer"]),
         lr_schedule=schedule,
-        gamma=find_gamma(p["loss"]),
-        averaging=find_averaging(p["averaging"], p["max_epochs"]),
+        focal_gamma=find_gamma(given["loss"]),
+        averaging=find_averaging(given["averaging"], max_epochs),
         # A callable has no name for a column.
-        monitor=p["monitor"] if isinstance(p["monitor"], str) else "valid_score",
-        scorer=scorer,
-        holds_out=bool(p["early_stopping"]) or searches or _watches(schedule),
-        seed=seed,
+        monitor=monitor if isinstance(monitor, str) else "valid_score",
+        monitor_scorer=None if monitor in LOSS_COLUMNS else find_scorer(monitor),
+        needs_validation=bool(given["early_stopping"]) or searches or _watches(schedule),
+        fit_seed=fit_seed,
     )
 
 
-def _check_contradictions(p):
-    if p["warm_start"] and p["checkpoint_dir"] is not None:
+def _check_contradictions(given):
+    if given["warm_start"] and given["checkpoint_dir"] is not None:
         raise ValueError(
             "`warm_start` and `checkpoint_dir` both say where training goes on from; use one."
         )
-    if p["sampler"] == "balanced" and p["class_weight"] is not None:
+    if given["sampler"] == "balanced" and given["class_weight"] is not None:
         raise ValueError(
             "`sampler` and `class_weight` both correct the class imbalance; set one to None."
         )

@@ -3,7 +3,7 @@
 import inspect
 
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names
 
 
 def find_scorer(monitor):
@@ -19,7 +19,7 @@ def find_scorer(monitor):
             f"`monitor` must be 'valid_loss', 'train_loss', a scorer's name such as "
             f"'balanced_accuracy' or {sorted(SCORERS)}, or a callable; got {monitor!r}."
         )
-    return check_scoring(KnownPredictions(None, None, None), scoring=monitor)
+    return get_scorer(monitor)
 
 
 def takes_weights(scorer):

@@ -5,12 +5,11 @@ from numbers import Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_skin.modules import BranchLoss, SharedFusionNet
-from sklearn_skin.neural_network._base_image import BaseImageNetwork
+from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
 from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
-    missing_options,
     pick_two_images,
 )
 from sklearn_skin.utils import Choice, Range

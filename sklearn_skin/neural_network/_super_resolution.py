@@ -8,9 +8,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.modules import ReconstructionLoss, SuperResolutionNet
-from sklearn_skin.neural_network._base_image import BaseImageNetwork, make_backbones
+from sklearn_skin.neural_network._base_image import (
+    BaseImageNetwork,
+    make_backbones,
+    missing_options,
+)
 from sklearn_skin.neural_network._parameters import CHANCE
-from sklearn_skin.neural_network._two_images import missing_options
 from sklearn_skin.utils import Range
 
 _WEIGHT = Interval(Real, 0, None, closed="left")

@@ -194,8 +194,8 @@ def _as_matrix(X, names):
         if not pd.api.types.is_numeric_dtype(X[name].dtype):
             raise ValueError(
                 f"column {name!r} has dtype {X[name].dtype}, and metadata must be numeric: put "
-                "make_lesion_transformer() before the network, or name the column in "
-                "`image_columns` if it holds paths of images."
+                "make_lesion_transformer() before the network, which lifts paths of images that it "
+                "is told of in `image_columns`."
             )
     with np.errstate(over="ignore"):
         # Cast before the check: what is too large for float32 is an infinity to the network.

@@ -42,11 +42,3 @@ def make_encoder(name, shapes, recipe):
     return StagedEncoder(
         name, weights=recipe.weights, freeze=recipe.freeze, image_size=shapes.image_size
     )
-
-
-def missing_options(recipe):
-    """Return the options of every network that say how it treats missing images."""
-    return {
-        "allow_missing_images": recipe.allow_missing_images,
-        "modality_dropout": recipe.modality_dropout,
-    }

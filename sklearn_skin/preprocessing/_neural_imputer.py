@@ -44,7 +44,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(128, 128)
+    hidden : tuple of int, default=(128, 128)
         Widths of the hidden layers.
     mask_rate : float, default=0.3
         Probability of hiding a cell in training, in (0, 1).
@@ -54,7 +54,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         Epochs without a better held-out loss before training stops.
     batch_size : int, default=64
         Rows per step.
-    learning_rate : float, default=0.002
+    lr : float, default=0.002
         Step size of AdamW.
     validation_fraction : float, default=0.2
         Share of the rows that is held out, in (0, 1).
@@ -111,12 +111,12 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like"],
+        "hidden": ["array-like"],
         "mask_rate": [Interval(Real, 0, 1, closed="neither")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
@@ -126,23 +126,23 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        hidden_layer_sizes=(128, 128),
+        hidden=(128, 128),
         mask_rate=0.3,
         max_epochs=200,
         patience=15,
         batch_size=64,
-        learning_rate=0.002,
+        lr=0.002,
         validation_fraction=0.2,
         add_indicator=False,
         keep_empty_features=False,
         random_state=None,
     ):
-        self.hidden_layer_sizes = hidden_layer_sizes
+        self.hidden = hidden
         self.mask_rate = mask_rate
         self.max_epochs = max_epochs
         self.patience = patience
         self.batch_size = batch_size
-        self.learning_rate = learning_rate
+        self.lr = lr
         self.validation_fraction = validation_fraction
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
@@ -276,8 +276,8 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         self._code = self._make_code(kept)
         self._weights = train(
             self._code, kept, held, rng,
-            layers=tuple(self.hidden_layer_sizes), epochs=self.max_epochs,
-            patience=self.patience, batch_size=self.batch_size, lr=self.learning_rate,
+            layers=tuple(self.hidden), epochs=self.max_epochs,
+            patience=self.patience, batch_size=self.batch_size, lr=self.lr,
             mask_rate=self.mask_rate,
         )  # fmt: skip
         if self._weights is not None:

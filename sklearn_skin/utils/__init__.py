@@ -5,6 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_branches": ["average_branches", "missing_as_nan"],
         "_digests": ["array_digest", "weights_digest"],
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],

@@ -39,18 +39,18 @@ def array_digest(array):
     return digest.digest()
 
 
-def weights_digest(module):
+def weights_digest(weights):
     """Return the digest of the parameters and buffers of a torch module.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        On any device, in any precision.
+    weights : torch.nn.Module, or dict of str to Tensor
+        On any device, in any precision. Of a module its `state_dict` is taken.
 
     Returns
     -------
     digest : str of 32 hexadecimal digits
-        BLAKE2b of the names and bytes in `state_dict`.
+        BLAKE2b of the names and bytes.
 
     Examples
     --------
@@ -64,8 +64,9 @@ def weights_digest(module):
     """
     import torch
 
+    state = weights if isinstance(weights, dict) else weights.state_dict()
     digest = blake2b(digest_size=16)
-    for name, value in module.state_dict().items():
+    for name, value in state.items():
         digest.update(name.encode())
         # As bytes, for NumPy has no bfloat16; flat, for a scalar cannot be viewed as bytes.
         flat = value.detach().cpu().contiguous().view(-1)

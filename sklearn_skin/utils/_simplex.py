@@ -96,7 +96,7 @@ def search_simplex_weights(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_skin.ensemble import search_simplex_weights
+    >>> from sklearn_skin.utils import search_simplex_weights
     >>> sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
     >>> wrong_twice = np.array([[0.3, 0.7], [0.9, 0.1], [0.1, 0.9]])
     >>> weights, score = search_simplex_weights([sure, wrong_twice], [0, 1, 1])

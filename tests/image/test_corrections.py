@@ -52,7 +52,9 @@ def to_lab(pixels):
 
 def test_shades_of_gray_with_power_one_is_gray_world():
     skin = make_skin()
-    assert_array_equal(shades_of_gray(skin, 1), gray_world(skin))
+    # Two roads to one mean: rounding to uint8 may differ by one.
+    first, second = (f.astype(int) for f in (shades_of_gray(skin, 1), gray_world(skin)))
+    assert_allclose(first, second, atol=1)
 
 
 def test_gray_world_makes_the_channel_means_equal():

@@ -129,13 +129,11 @@ def test_damaged_images_are_named_or_counted(content, paths, cache):
         file.write(data[: len(data) // 2] if content is None else content)
     images, labels = as_images(paths), pd.Index([f"ISIC_{i}" for i in range(5)])
     with pytest.raises(ImageDecodeError) as info:
-        load_pixels(images, 16, cache=cache, row_labels=labels, column="image")
+        load_pixels(images, 16, cache=cache, row_names=labels, column="image")
     for part in ("row 'ISIC_2', column 'image'", paths[2], 'on_error="missing"'):
         assert part in str(info.value)
     with pytest.warns(UserWarning, match="1 of 5 images cannot be read .*'ISIC_2'"):
-        pixels, present = load_pixels(
-            images, 16, cache=cache, row_labels=labels, on_error="missing"
-        )
+        pixels, present = load_pixels(images, 16, cache=cache, row_names=labels, on_error="missing")
     assert present.tolist() == [True, True, False, True, True]
     assert not pixels[2].any()
 

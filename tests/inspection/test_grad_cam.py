@@ -201,7 +201,7 @@ def test_the_predicted_class_is_explained_by_default(pipeline, lesions):
     found = grad_cam(pipeline, X)
     assert found.target.tolist() == pipeline.predict(X).tolist()
     assert_allclose(found.probability, pipeline.predict_proba(X).max(axis=1), atol=1e-5)
-    assert found.labels.tolist() == X.index.tolist()
+    assert found.row_names.tolist() == X.index.tolist()
     again = grad_cam(pipeline, X, target=found.target)
     assert_allclose(again.heatmaps, found.heatmaps)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from skorch.callbacks import Callback, EarlyStopping
 
@@ -134,7 +135,10 @@ def test_validation_rows_of_the_user_are_taken(X, y, make_net):
     net = make_net(early_stopping=True, callbacks=[seen], monitor="balanced_accuracy")
     net.fit(X.iloc[:30], y.iloc[:30], X_val=X.iloc[30:], y_val=y.iloc[30:])
     assert_array_equal(seen.labels[1], X.index[30:])
-    assert 0 <= net.history_[-1]["balanced_accuracy"] <= 1
+    scores = [row["balanced_accuracy"] for row in net.history_]
+    # The best epoch's weights are back.
+    expected = balanced_accuracy_score(y.iloc[30:], net.predict(X.iloc[30:]))
+    assert max(scores) == pytest.approx(expected)
 
 
 def test_early_stopping_brings_the_best_epoch_back(X, y, make_net):
@@ -251,7 +255,10 @@ def test_many_tasks_with_missing_labels(X, y, make_net):
     assert [p.shape for p in proba] == [(len(X), 3), (len(X), 2)]
     assert net.predict(X).shape == (len(X), 2)
     assert [c.tolist() for c in net.classes_] == [["A", "B", "C"], [0.0, 1.0]]
-    assert 0 <= net.score(X, targets) <= 1
+    hits = net.predict(X) == targets.to_numpy(dtype=object)
+    known = targets.notna().to_numpy()
+    accuracy = np.mean([hits[known[:, task], task].mean() for task in range(2)])
+    assert net.score(X, targets) == pytest.approx(accuracy)
 
 
 def test_warm_start_goes_on_from_the_last_weights(X, y, make_net):
@@ -273,13 +280,14 @@ def test_fine_tuning_freezes_refreshes_and_refuses_new_classes(X, y, make_net):
     assert torch.equal(tuned.network.conv1[0].weight, stem)
     assert not torch.equal(tuned.network.layer4[0].conv1.weight, last)
     assert str(net.get_params()) == params
+    with pytest.raises(ValueError, match="'max_epochs' parameter of fine_tune"):
+        net.fine_tune(X, y, max_epochs=0)
     with pytest.raises(ValueError, match=r"not there in fit: \['new'\]"):
         net.fine_tune(X, ["new"] * len(X))
 
 
 def test_a_frozen_backbone_runs_once_per_image(X, y, make_net, tmp_path):
     net = make_net(freeze="backbone", max_epochs=4, cache_dir=tmp_path).fit(X, y)
-    frozen = net.net_
     calls = []
     backbone = net.module_.images.backbones[0]
     backbone.register_forward_hook(lambda *args: calls.append(1))
@@ -288,7 +296,45 @@ def test_a_frozen_backbone_runs_once_per_image(X, y, make_net, tmp_path):
     uncached = net.set_params(cache_dir=None).predict_proba(X)
     assert calls
     assert_allclose(proba, uncached, atol=1e-6)
-    assert frozen is net.net_
+
+
+class PlainFeatures(LesionNetwork):
+    """A frozen layer that is no backbone, and a classifier."""
+
+    branches = ("image",)
+    frozen = True
+
+    def __init__(self, shapes, weight):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 2, 1)
+        torch.nn.init.constant_(self.layer.weight, weight)
+        self.layer.requires_grad_(False)
+        self.classify = torch.nn.Linear(2, shapes.n_classes[0])
+
+    def features(self, images):
+        return [self.layer(images[0]).mean((2, 3))]
+
+    def forward_features(self, features, metadata=None, present=None):
+        return {"image": [self.classify(features[0])]}
+
+
+def test_kept_features_are_those_of_their_weights_in_any_layer(X, y, make_net, tmp_path):
+    def fit(weight, cache_dir):
+        net = make_net(ImageClassifier, cache_dir=cache_dir, max_epochs=1)
+        net.make_module = lambda shapes, recipe: PlainFeatures(shapes, weight)
+        return net.fit(X, y)
+
+    fit(0.5, tmp_path)
+    assert_allclose(
+        fit(-0.5, tmp_path).predict_proba(X), fit(-0.5, None).predict_proba(X), atol=1e-6
+    )
+
+
+def test_settings_that_belong_to_training_are_free_after_it(X, y, make_net):
+    net = make_net(image_size=32).fit(X, y)
+    before = net.predict_proba(X)
+    net.set_params(device="cuda:77", image_size=64, optimizer="nonsense", batch_size=3)
+    assert_allclose(net.predict_proba(X), before, atol=1e-6)
 
 
 def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
@@ -319,12 +365,29 @@ def test_bad_parameters_are_named(X, y, make_net, parameters, message):
         make_net(**parameters).fit(X, y)
 
 
+class Rates(Callback):
+    """Remember the learning rate of every epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.seen.append(net.optimizer_.param_groups[0]["lr"])
+
+
 @pytest.mark.parametrize(
-    "lr_schedule", ["cosine", "step", "plateau", {"name": "step", "gamma": 0.5}]
+    ("lr_schedule", "expected"),
+    [
+        ("cosine", [(1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]),
+        ({"name": "step", "step_size": 2, "gamma": 0.5}, [1, 1, 0.5, 0.5]),
+        ({"name": "plateau", "patience": 0, "threshold": 1e9}, [1, 0.1, 0.01, 0.001]),
+    ],
 )
-def test_schedules_run(X, y, make_net, lr_schedule):
-    net = make_net(MetadataClassifier, lr_schedule=lr_schedule, max_epochs=3).fit(X, y)
-    assert len(net.history_) == 3
+def test_schedules_move_the_rate(X, y, make_net, lr_schedule, expected):
+    rates = Rates()
+    net = make_net(MetadataClassifier, lr_schedule=lr_schedule, max_epochs=4, lr=1e-3)
+    net.set_params(callbacks=[rates], validation_fraction=0.25).fit(X, y)
+    assert_allclose(rates.seen, 1e-3 * np.array(expected), rtol=1e-6)
 
 
 def test_swa_and_ema_give_averages(X, y, make_net):

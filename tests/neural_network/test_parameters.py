@@ -1,6 +1,7 @@
 """What parameters a network has, and who they belong to."""
 
 import inspect
+import re
 
 import pytest
 from sklearn.base import clone
@@ -34,6 +35,18 @@ def test_a_subclass_keeps_the_parameters_of_its_parent():
     assert (copy.fusion, copy.lr, copy.gamma) == ("hadamard", 0.5, 3)
     names = list(inspect.signature(Mine).parameters)
     assert names == ["gamma", *inspect.signature(JointFusionClassifier).parameters]
+    assert len(_described(Mine)) == len(names) and _described(Mine)[:2] == ["gamma", "fusion"]
+
+
+def test_a_parameter_of_one_s_own_reaches_the_recipe_under_its_name(X, y, make_net):
+    class Watched(Mine):
+        def make_module(self, shapes, recipe):
+            seen.append(recipe.gamma)
+            return super().make_module(shapes, recipe)
+
+    seen = []
+    make_net(Watched, gamma=7, loss="focal", max_epochs=1).fit(X, y)
+    assert seen == [7]
 
 
 def test_a_network_without_images_has_no_parameters_about_them():
@@ -64,16 +77,18 @@ def test_a_network_with_its_own_backbone_takes_no_other(X, y):
         LesionNetClassifier(backbone="resnet18").fit(X, y)
 
 
-@pytest.mark.parametrize("cls", [JointFusionClassifier, MetadataClassifier, LesionNetClassifier])
+@pytest.mark.parametrize(
+    "cls", [JointFusionClassifier, MetadataClassifier, LesionNetClassifier, Mine]
+)
 def test_every_parameter_is_described_once(cls):
-    for name in cls().get_params():
-        described = [line for line in cls.__doc__.splitlines() if _describes(line, name)]
-        assert len(described) == 1, name
+    assert sorted(_described(cls)) == sorted(cls().get_params())
 
 
-def _describes(line, name):
-    names, colon, _ = line.strip().partition(" :")
-    return bool(colon) and line.startswith("    ") and name in names.split(", ")
+def _described(cls):
+    """Return the names of the entries of a class's section of parameters."""
+    section = cls.__doc__.split("----------\n")[1]
+    lines = re.findall(r"^    (\w[\w, ]*) :", section, flags=re.MULTILINE)
+    return [name for line in lines for name in line.split(", ")]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +97,7 @@ def _describes(line, name):
         ("mean", "'averaging' parameter"),
         ({"name": "swa", "decay": 0.5}, r"takes \['epochs'\] with the name 'swa'"),
         ({"name": "swa", "epochs": 0}, "at least 1 of the last epochs"),
+        ({"name": "swa", "epochs": "5"}, "at least 1 of the last epochs"),
         ({"name": "ema", "decay": 1.0}, r"a decay in \(0, 1\)"),
     ],
 )

@@ -70,7 +70,8 @@ def test_branches_searched_on_held_out_rows(cls, pairs, make_net):
 def test_given_branch_weights(X, y, make_net):
     net = make_net(JointIndividualFusionClassifier, max_epochs=1, branch_weights=[2, 1, 1])
     net.fit(X, y)
-    assert net.branch_weights_ == {"image": 0.5, "metadata": 0.25, "fusion": 0.25}
+    expected = {"image": 0.5, "metadata": 0.25, "fusion": 0.25}
+    assert net.branch_weights_ == pytest.approx(expected)
     net.set_params(branch_weights="fusion").fit(X, y)
     assert_allclose(net.predict_proba(X), net.predict_branches(X)["fusion"])
 
@@ -90,18 +91,27 @@ def test_loss_of_joint_individual_fusion_at_beta():
 def test_biased_loss_of_the_shared_network():
     recipe = SimpleNamespace(clinical_weight=0.1)
     loss = SharedFusionClassifier().make_loss(None, recipe)
-    assert loss.branches == {"clinical": 0.1, "dermoscopy": 0.4, "fusion": 0.5}
+    assert loss.branches == pytest.approx({"clinical": 0.1, "dermoscopy": 0.4, "fusion": 0.5})
 
 
 @pytest.mark.parametrize(
-    "cls",
-    [JointFusionClassifier, JointIndividualFusionClassifier, SuperResolutionFusionClassifier],
+    ("cls", "image_alone", "metadata_alone"),
+    [
+        (JointFusionClassifier, ["image"], ["metadata"]),
+        (JointIndividualFusionClassifier, ["image"], ["metadata"]),
+        (SuperResolutionFusionClassifier, ["fusion"], ["metadata"]),
+    ],
 )
-def test_ablations_leave_columns_out(cls, X, y, make_net):
+def test_ablations_leave_columns_out(cls, image_alone, metadata_alone, X, y, make_net):
     net = make_net(cls, max_epochs=1)
-    assert net.fit(X[["image"]], y).predict_proba(X).shape == (len(X), 3)
+    alone = net.fit(X[["image"]], y)
+    assert list(alone.branch_weights_) == image_alone
+    # What is left out has no influence.
+    assert_allclose(alone.predict_proba(X), alone.predict_proba(X.assign(age=9.0)), atol=1e-6)
     metadata = X.drop(columns="image")
-    assert net.fit(metadata, y).predict_proba(metadata).shape == (len(X), 3)
+    alone = net.fit(metadata, y)
+    assert list(alone.branch_weights_) == metadata_alone and not alone.image_columns_
+    assert_allclose(alone.predict_proba(metadata).sum(axis=1), 1.0)
 
 
 def test_boosts_are_learnt(pairs, make_net):
@@ -115,7 +125,7 @@ def test_metadata_named_after_an_image_belong_to_it(pairs, make_net):
     X, y = pairs
     X = X.assign(clinical_hair=0.5, dermoscopy_hair=0.25)
     net = make_net(LesionNetClassifier, max_epochs=1).fit(X, y)
-    names = net._shapes.metadata_names
+    names = net.metadata_names_
     own = [{names[i] for i in columns} for columns in net.module_.metadata_columns]
     assert "clinical_hair" in own[0] - own[1] and "dermoscopy_hair" in own[1] - own[0]
     assert own[0] & own[1]
