@@ -28,23 +28,25 @@ LOADERS = {
 
 def make_models(backbone, image_size, epochs, seed):
     """Return the three rows of the table, trained alike."""
-    settings = {
-        "backbone": backbone,
-        "weights": None,
-        "image_size": image_size,
+    training = {
         "max_epochs": epochs,
         "batch_size": 64,
         "optimizer": "adamw",
         "lr": 2e-3,
         "lr_schedule": "cosine",
-        "augment": "flips",
         "class_weight": "balanced",
         "random_state": seed,
     }
+    images = {
+        "backbone": backbone,
+        "weights": None,
+        "image_size": image_size,
+        "augment": "flips",
+    }
     return {
-        "metadata only": MetadataClassifier(**settings),
-        "image only": ImageClassifier(**settings),
-        "both": JointFusionClassifier(fusion="concat", **settings),
+        "metadata only": MetadataClassifier(**training),
+        "image only": ImageClassifier(**images, **training),
+        "both": JointFusionClassifier(fusion="concat", **images, **training),
     }
 
 

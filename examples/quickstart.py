@@ -24,21 +24,12 @@ from sklearn_skin.datasets import make_lesions
 from sklearn_skin.neural_network import ImageClassifier, JointFusionClassifier, MetadataClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
-SETTINGS = {
-    "backbone": "lcnet_050",
-    "weights": None,
-    "image_size": 32,
-    "max_epochs": 20,
-    "optimizer": "adamw",
-    "lr": 2e-3,
-    "lr_schedule": "cosine",
-    "augment": "flips",
-    "random_state": 0,
-}
+TRAINING = {"optimizer": "adamw", "lr": 2e-3, "lr_schedule": "cosine", "random_state": 0}
+IMAGES = {"backbone": "lcnet_050", "weights": None, "image_size": 32, "augment": "flips"}
 MODELS = {
-    "metadata only": MetadataClassifier(**SETTINGS | {"max_epochs": 40}),
-    "image only": ImageClassifier(**SETTINGS),
-    "both": JointFusionClassifier(fusion="concat", **SETTINGS),
+    "metadata only": MetadataClassifier(max_epochs=40, **TRAINING),
+    "image only": ImageClassifier(max_epochs=20, **IMAGES, **TRAINING),
+    "both": JointFusionClassifier(fusion="concat", max_epochs=20, **IMAGES, **TRAINING),
 }
 
 

@@ -106,6 +106,18 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert type(scope["model"].second_stage).__name__ == "HistGradientBoostingClassifier"
 
 
+def test_models_of_the_examples_can_be_made():
+    """The quickstart is the first command of the README, and takes too long for a test."""
+    scripts = {}
+    for name in ("quickstart", "ham10000"):
+        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+        scripts[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(scripts[name])
+    rows = ["metadata only", "image only", "both"]
+    assert list(scripts["quickstart"].MODELS) == rows
+    assert list(scripts["ham10000"].make_models("lcnet_050", 32, 1, 0)) == rows
+
+
 def test_links_of_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
