@@ -43,8 +43,17 @@ def lesions():
     return make_lesions(24, image_size=32, random_state=0)
 
 
+def assert_described(cls, names):
+    """The suite refuses a public class without its parameters or an example."""
+    assert "Examples\n    --------\n" in cls.__doc__
+    for name in names:
+        assert re.search(rf"^    {name} :", cls.__doc__, flags=re.MULTILINE), name
+
+
 def test_the_recipe_for_an_operator(recipe, lesions, monkeypatch):
-    monkeypatch.setitem(FUSIONS, "sum", recipe("_sum").SumFusion)
+    cls = recipe("_sum").SumFusion
+    monkeypatch.setitem(FUSIONS, "sum", cls)
+    assert_described(cls, ["image_dim", "metadata_dim"])
     operator = make_fusion("sum", 4, 3)
     image, metadata = torch.rand(2, 4), torch.rand(2, 3)
     weight, bias = (p.detach().numpy() for p in operator.project.parameters())
@@ -60,7 +69,7 @@ def test_the_recipe_for_a_system(recipe, lesions):
     cls = recipe("_tempered").TemperedClassifier
     net = cls(metadata_weight=0.5, **TINY)
     assert clone(net).metadata_weight == 0.5 and clone(net).backbone == "test_resnet"
-    assert "backbone : str" in cls.__doc__ and "module_ :" in cls.__doc__
+    assert_described(cls, [*cls().get_params(), "module_"])
     model = make_pipeline(make_lesion_transformer(), net)
     scores = cross_val_score(model, lesions.data, lesions.target, cv=2, error_score="raise")
     assert np.isfinite(scores).all()

@@ -48,9 +48,11 @@ def _given_weights(given, names):
         values = np.array([given.get(name, 0.0) for name in names], dtype=float)
     else:
         values = np.asarray(given, dtype=float)
-    if values.shape != (len(names),) or (values < 0).any() or values.sum() <= 0:
+    fits = values.shape == (len(names),) and np.isfinite(values).all()
+    if not fits or (values < 0).any() or values.sum() <= 0:
         raise ValueError(
-            f"`branch_weights` must give a weight of at least 0 for each of {names}; got {given!r}."
+            f"`branch_weights` must give a finite weight of at least 0 for each of {names}; "
+            f"got {given!r}."
         )
     return dict(zip(names, (values / values.sum()).tolist()))
 

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _get_feature_names,
+    check_consistent_length,
+)
 
 from sklearn_skin.neural_network._table import (
     Columns,
@@ -75,6 +79,13 @@ def read_table(X, columns, estimator, name="X"):
     if matrix.shape[1] != len(columns.metadata):
         raise ValueError(
             f"{name} has {matrix.shape[1]} features; X has {len(columns.metadata)} in fit."
+        )
+    names = _get_feature_names(X)
+    # Read by position, columns in another order would be taken for one another.
+    if names is not None and columns.names is not None and list(names) != list(columns.names):
+        raise ValueError(
+            f"The feature names of {name} should match those that were passed during fit: "
+            f"{list(columns.names)}; got {list(names)}."
         )
     return read_features(X, matrix)
 

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 
 from sklearn_skin.neural_network._optimisers import AVERAGES, LOSSES, LR_SCHEDULES, OPTIMIZERS
 
+_SECTION = "Parameters\n    ----------\n"
 CHANCE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 
@@ -194,10 +195,10 @@ def inherit_common_parameters(cls):
     cls : type
         A network classifier.
     """
-    init = cls.__dict__.get("__init__")
-    redefined = set() if init is None else _complete_signature(init, super(cls, cls).__init__)
-    # A base has its own; any other class has what its parent, described by now, is given.
-    described = cls.__dict__.get("_described", [cls.__mro__[1]])
+    redefined = _complete_signature(cls) if "__init__" in cls.__dict__ else set()
+    # A base has its own; any other class has what the nearest documented parent says.
+    parents = [parent for parent in cls.__mro__[1:] if _SECTION in (parent.__doc__ or "")]
+    described = cls.__dict__.get("_described", parents[:1])
     for key, sources in {"common": described, "fitted": [FittedAttributes]}.items():
         # A class that says itself what a common parameter means says it alone.
         kept = [text for names, text in _entries(sources) if not names & redefined]
@@ -205,25 +206,30 @@ def inherit_common_parameters(cls):
             cls.__doc__ = cls.__doc__.replace(f"%({key})s", "\n    ".join(kept))
 
 
-def _complete_signature(init, parent_init):
-    """Add the parent's parameters to ``**common``; return the names that `init` has anew."""
-    own = inspect.signature(init)
+def _complete_signature(cls):
+    """Put the parents' parameters in the place of ``**common``; return the names it has anew."""
+    own = inspect.signature(cls.__init__)
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    # Those of ``**common`` are looked up in the parent, whose signature is complete by now.
     names = {p.name for p in parameters}
-    inherited = []
-    if parent_init is not object.__init__:
-        inherited = list(inspect.signature(parent_init).parameters.values())[1:]
+    inherited: dict[str, inspect.Parameter] = {}
+    for parent in cls.__mro__[1:-1]:
+        if "__init__" in parent.__dict__:
+            found = list(inspect.signature(parent.__init__).parameters.values())[1:]
+            inherited |= {p.name: p for p in found if p.name not in inherited}
+            # A network's is complete; a mixin's own ``**kwargs`` go on to who comes after it.
+            if not any(p.kind is p.VAR_KEYWORD for p in found):
+                break
     if len(parameters) < len(own.parameters):
-        parameters += [p for p in inherited if p.name not in names]
-    init.__signature__ = own.replace(parameters=parameters)
-    return names & {p.name for p in inherited}
+        further = [p for p in inherited.values() if p.kind is not p.VAR_KEYWORD]
+        parameters += [p for p in further if p.name not in names]
+    cls.__init__.__signature__ = own.replace(parameters=parameters)
+    return names & set(inherited)
 
 
 def _entries(sources):
     """Yield the names and the text of each entry of the docstrings' first section."""
     for source in sources:
-        section = re.split(r"-{10}\n", source.__doc__)[1]
+        section = source.__doc__.split(_SECTION, 1)[1]
         # The next section begins with a title and its line.
         section = re.split(r"\n\n +\w+\n +-", section + "\n")[0].strip()
         for entry in re.split(r"\n    (?=\w[\w, ]* :)", section):

@@ -1,12 +1,13 @@
 """Tell a table's image columns from its metadata columns, and read them."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _get_feature_names, check_array
 
-from sklearn_skin.image import ImageArray, ImageDtype, as_images
+from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images
 from sklearn_skin.preprocessing import feature_groups
 from sklearn_skin.utils import row_names
 
@@ -179,7 +180,9 @@ def _as_image_array(column):
     if isinstance(column.dtype, ImageDtype):
         return column.array
     values = column.to_numpy(dtype=object, na_value=None)
-    wrong = [v for v in values if not (v is None or isinstance(v, str) or hasattr(v, "__fspath__"))]
+    # pandas makes a column of objects of cells that are put together one by one.
+    known = [v is None or isinstance(v, str | ImageCell | os.PathLike) for v in values]
+    wrong = [value for value, fine in zip(values, known) if not fine]
     if wrong:
         raise TypeError(
             f"image column {column.name!r} must hold images or paths; "

@@ -7,7 +7,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_skin.image import ImageDtype
+from sklearn_skin.image import ImageCell, ImageDtype
 from sklearn_skin.preprocessing._cleaning import (
     CategoryCleaner,
     EmptyCategoryFiller,
@@ -279,6 +279,9 @@ def _kind(column):
     if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
         return "numeric"
     if pd.api.types.is_object_dtype(dtype):
+        # pandas makes a column of objects of cells that are put together one by one.
+        if any(isinstance(value, ImageCell) for value in column):
+            return "image"
         # Numbers read from JSON or a data base beside None come as objects.
         content = pd.api.types.infer_dtype(column, skipna=True)
         numbers = ("integer", "floating", "mixed-integer-float", "decimal")

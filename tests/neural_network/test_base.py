@@ -119,6 +119,20 @@ def test_validation_labels_need_validation_rows(X, y, make_net):
         make_net().fit(X, y, y_val=y)
 
 
+@pytest.mark.parametrize("how", ["X_val", "fine_tune", "warm_start"])
+def test_columns_in_another_order_are_never_taken_for_one_another(X, y, make_net, how):
+    table = X.drop(columns="image")
+    turned = table[table.columns[::-1]]
+    net = make_net(MetadataClassifier, warm_start=how == "warm_start").fit(table, y)
+    again = {
+        "X_val": lambda: net.fit(table, y, X_val=turned, y_val=y),
+        "fine_tune": lambda: net.fine_tune(turned, y),
+        "warm_start": lambda: net.fit(turned, y),
+    }
+    with pytest.raises(ValueError, match="feature names of X(_val)? should match those"):
+        again[how]()
+
+
 def test_a_repeated_column_name_is_named(X, y, make_net):
     twice = pd.concat([X, X[["age"]]], axis=1)
     with pytest.raises(ValueError, match=r"more than one column named \['age'\]"):
@@ -235,6 +249,8 @@ def test_paths_in_a_text_column_are_images(tmp_path, bunch, y, make_net):
     frame = pd.DataFrame({"file": paths}, index=bunch.data.index)
     by_path = make_net(ImageClassifier, image_columns=["file"]).fit(frame, y)
     direct = make_net(ImageClassifier).fit(bunch.data[["image"]], y)
+    cells = frame.assign(file=list(bunch.data["image"]))
+    assert_allclose(by_path.predict_proba(cells), direct.predict_proba(bunch.data), atol=1e-6)
     assert_allclose(by_path.predict_proba(frame), direct.predict_proba(bunch.data), atol=1e-6)
 
 
@@ -355,9 +371,10 @@ def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
         ({"class_weight": {"A": -1.0}}, "`class_weight` must hold finite weights"),
         ({"optimizer": {"name": "lion"}}, "`optimizer` must be one of"),
         ({"branch_weights": {"nope": 1.0}}, "unknown branches"),
+        ({"branch_weights": [np.nan]}, "a finite weight of at least 0"),
         ({"lr": -1.0}, "'lr' parameter"),
         ({"tta": 5}, "'tta' parameter"),
-        ({"fusion": "sum"}, "`fusion` must be one of"),
+        ({"fusion": "nonsense"}, "`fusion` must be one of"),
     ],
 )
 def test_bad_parameters_are_named(X, y, make_net, parameters, message):

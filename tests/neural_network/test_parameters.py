@@ -38,6 +38,27 @@ def test_a_subclass_keeps_the_parameters_of_its_parent():
     assert len(_described(Mine)) == len(names) and _described(Mine)[:2] == ["gamma", "fusion"]
 
 
+class Noting:
+    """A mixin that hands everything else on."""
+
+    def __init__(self, *, note="", **others):
+        super().__init__(**others)
+        self.note = note
+
+
+class Noted(Noting, JointFusionClassifier):
+    """A network with a mixin before it."""
+
+    def __init__(self, *, gamma=1, **common):
+        super().__init__(**common)
+        self.gamma = gamma
+
+
+def test_a_mixin_s_keywords_go_on_to_the_network():
+    copy = clone(Noted(fusion="gated", lr=0.5, note="pilot", gamma=2))
+    assert (copy.fusion, copy.lr, copy.note, copy.gamma) == ("gated", 0.5, "pilot", 2)
+
+
 def test_a_parameter_of_one_s_own_reaches_the_recipe_under_its_name(X, y, make_net):
     class Watched(Mine):
         def make_module(self, shapes, recipe):

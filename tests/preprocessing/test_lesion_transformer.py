@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
+from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import as_images
 from sklearn_skin.preprocessing import CLAHE, ShadesOfGray, make_lesion_transformer
 
@@ -340,3 +341,10 @@ def test_a_category_that_was_empty_in_fit_stays_constant():
     later = empty.assign(site=pd.array(["arm", None], dtype="str"))
     transformer = make_lesion_transformer().fit(empty)
     pd.testing.assert_frame_equal(transformer.transform(later), transformer.transform(empty))
+
+
+def test_cells_in_a_column_of_objects_are_images():
+    lesions = make_lesions(6, image_size=16, random_state=0)
+    table = lesions.data.astype({"image": object})
+    expected = make_lesion_transformer().fit_transform(lesions.data)
+    pd.testing.assert_frame_equal(make_lesion_transformer().fit_transform(table), expected)

@@ -55,10 +55,10 @@ def make_fusion(name: str, image_dim: int, metadata_dim: int, **options: Any) ->
     >>> from sklearn_skin.modules.fusion import make_fusion
     >>> make_fusion("concat", 512, 256).out_features
     768
-    >>> make_fusion("sum", 512, 256)
+    >>> make_fusion("nonsense", 512, 256)
     Traceback (most recent call last):
         ...
-    ValueError: `fusion` must be one of ['concat', ...]; got 'sum'.
+    ValueError: `fusion` must be one of ['concat', ...]; got 'nonsense'.
     """
     make: Any = find_fusion(name)  # the constructors' options differ
     operator: FusionOperator = make(image_dim, metadata_dim, **options)
