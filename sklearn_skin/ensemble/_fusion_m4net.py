@@ -305,7 +305,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         """
         fit = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(method_mapping=fit, **dict(self._members()))
+        router.add(method_mapping=fit, **self._fitted_members())
         return router.add(method_mapping=fit, second_stage=make_second_stage(self.second_stage, 0))
 
     def __sklearn_tags__(self):

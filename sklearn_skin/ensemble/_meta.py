@@ -142,11 +142,17 @@ class FusionMixin(TaskClassifierMixin):
     def _route(self, members, sample_weight, groups):
         """Return the parameters of every member's fit."""
         given = {"sample_weight": sample_weight, "groups": groups}
+        if self._is_prefit():
+            return [{} for _ in members]
         # With routing, process_routing also refuses what no member has asked for.
         if not _routing_enabled():
             return [metadata_for_fit(member, **given) for _, member in members]
         routed = process_routing(self, "fit", **given)
         return [dict(routed[name].fit) for name, _ in members]
+
+    def _fitted_members(self):
+        """Return the members by name that metadata may be routed to: those that fit fits."""
+        return {} if self._is_prefit() else dict(self._members())
 
     def _is_prefit(self):
         return isinstance(self.cv, str) and self.cv == "prefit"

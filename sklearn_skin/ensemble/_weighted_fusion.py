@@ -173,7 +173,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         fit = MethodMapping().add(caller="fit", callee="fit")
-        return router.add(method_mapping=fit, **dict(self._members()))
+        return router.add(method_mapping=fit, **self._fitted_members())
 
     def _sk_visual_block_(self):
         names, estimators = zip(*self.estimators)

@@ -252,6 +252,15 @@ def test_a_missing_group_is_an_error():
     model.set_params(weights=None, group_column=None).fit(X, y, groups=groups)
 
 
+def test_nothing_is_routed_to_classifiers_that_are_fitted_already():
+    X, y = blobs(60)
+    model = WeightedFusionClassifier([("linear", LogisticRegression().fit(X, y))], cv="prefit")
+    alone = model.fit(X, y).predict_proba(X)
+    with config_context(enable_metadata_routing=True):
+        routed = model.fit(X, y, groups=np.arange(60), sample_weight=np.ones(60))
+        assert_allclose(routed.predict_proba(X), alone)
+
+
 def test_prefit_classifiers_may_know_different_classes():
     X, y = blobs(90)
     members = [
