@@ -182,7 +182,7 @@ def test_out_of_memory_says_what_to_try(X, y, make_net):
         def on_batch_begin(self, net, **kwargs):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    message = r"batch_size=16, image_size=\(32, 32\) and backbone 'resnet10t'.*try batch_size=8"
+    message = r"batch_size=16, image_size=\(32, 32\) and backbone 'test_resnet'.*try batch_size=8"
     with pytest.raises(torch.OutOfMemoryError, match=message):
         make_net(callbacks=[Exhaust()]).fit(X, y)
 
