@@ -32,7 +32,7 @@ WEIGHTS_ARE_NOT_REPETITIONS = {
 FULLY_CHECKED = {"MetadataClassifier", "JointFusionClassifier"}
 WITHOUT_A_FIT = re.compile(
     "cloneable|tags|constructible|no_attributes_set_in_init|get_params|set_params|repr|"
-    "param_validation|mixin|parameters"
+    "param_validation|mixin"
 )
 
 

@@ -118,7 +118,7 @@ KILLED = """
     from sklearn_skin.neural_network import MetadataClassifier
     X, y = make_classification(200, random_state=0)
     MetadataClassifier(
-        max_epochs=60, batch_size=20, random_state=0, checkpoint_dir=sys.argv[1], device="cpu"
+        max_epochs=30, batch_size=20, random_state=0, checkpoint_dir=sys.argv[1], device="cpu"
     ).fit(X, y)
 """
 
@@ -133,13 +133,13 @@ def test_a_killed_process_leaves_a_checkpoint_that_goes_on(tmp_path):
     process.wait()
     (manifest,) = tmp_path.rglob(MANIFEST)
     state = json.loads(manifest.read_text())
-    assert (manifest.parent / state["file"]).is_file() and state["epoch"] < 60
+    assert (manifest.parent / state["file"]).is_file() and state["epoch"] < 30
     X, y = make_classification(200, random_state=0)
-    settings = {"max_epochs": 60, "batch_size": 20, "random_state": 0, "device": "cpu"}
+    settings = {"max_epochs": 30, "batch_size": 20, "random_state": 0, "device": "cpu"}
     resumed = MetadataClassifier(**settings, checkpoint_dir=tmp_path, callbacks=[Count()])
     whole = MetadataClassifier(**settings).fit(X, y)
     assert_array_equal(resumed.fit(X, y).predict_proba(X), whole.predict_proba(X))
-    assert resumed.callbacks[0].epochs == 60 - state["epoch"]
+    assert resumed.callbacks[0].epochs == 30 - state["epoch"]
 
 
 class Count(Callback):
