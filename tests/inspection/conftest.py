@@ -16,7 +16,7 @@ from sklearn_skin.neural_network import JointFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 TINY = {
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "weights": None,
     "image_size": 64,
     "max_epochs": 2,

@@ -101,7 +101,8 @@ def test_augmentation_and_test_time_views_are_off(pipeline, lesions):
 
 
 def test_a_frozen_backbone_gives_the_same_map_as_a_free_one(lesions, tiny):
-    net = ImageClassifier(**tiny, freeze="backbone").fit(lesions.data, lesions.target)
+    settings = tiny | {"backbone": "resnet10t", "freeze": "backbone"}
+    net = ImageClassifier(**settings).fit(lesions.data, lesions.target)
     frozen = grad_cam(net, lesions.data[:4], target=net.classes_[0])
     assert frozen.heatmaps.max() == 1
     free = copy.deepcopy(net)
@@ -114,7 +115,8 @@ def test_a_frozen_backbone_gives_the_same_map_as_a_free_one(lesions, tiny):
 @pytest.mark.parametrize("share", [False, True])
 def test_each_image_column_has_its_own_map(two_images, tiny, column, share):
     X, y = two_images
-    net = ImageClassifier(**tiny, share_backbone=share).fit(X, y)
+    settings = tiny | {"backbone": "resnet10t", "share_backbone": share}
+    net = ImageClassifier(**settings).fit(X, y)
     # Not every class finds evidence everywhere after two epochs.
     maps = [grad_cam(net, X[:3], image_column=column, target=label) for label in net.classes_]
     found = max(maps, key=lambda result: result.heatmaps.sum())
