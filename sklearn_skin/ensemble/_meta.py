@@ -20,6 +20,7 @@ from sklearn_skin.utils import (
     Choice,
     LabelCodec,
     TaskClassifierMixin,
+    check_table,
     metadata_for_fit,
     missing_as_nan,
     search_simplex_weights,
@@ -94,8 +95,6 @@ class FusionMixin(TaskClassifierMixin):
         """Check X: a table with images or texts by column, numbers as scikit-learn does."""
         if reset:
             self._by_name = isinstance(X, pd.DataFrame) and _needs_names(X, self.group_column)
-        elif self._by_name and not isinstance(X, pd.DataFrame):
-            raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
         if self._by_name:
             return self._read_by_name(X, reset)
         accepts = get_tags(self).input_tags
@@ -110,19 +109,13 @@ class FusionMixin(TaskClassifierMixin):
         return X if isinstance(X, pd.DataFrame) else checked
 
     def _read_by_name(self, X, reset):
-        if len(X) == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
-            )
+        check_table(X, [] if reset else self.feature_names_in_)
         if reset:
             names = [name for name in X.columns if name != self.group_column]
             self.feature_names_in_ = np.array(names, dtype=object)
             self.n_features_in_ = len(names)
             # A member that knows nothing of the column would learn from patients' numbers.
             self._keeps_groups = self._passes_groups_on()
-        missing = [name for name in self.feature_names_in_ if name not in X.columns]
-        if missing:
-            raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
         names = list(self.feature_names_in_)
         if self._keeps_groups and self.group_column in X.columns:
             names.append(self.group_column)

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _get_feature_names, check_array
 
 from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images
 from sklearn_skin.preprocessing import feature_groups
-from sklearn_skin.utils import row_names
+from sklearn_skin.utils import check_table, row_names
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def find_metadata_columns(X, image_columns, group_column):
 
 def learn_columns(X, images, metadata, group_column, estimator):
     """Return the columns to read from a table, in fit and ever after."""
-    _check_rows(X)
+    check_table(X)
     names = [*images, *metadata]
     if not names:
         raise ValueError(f"{type(estimator).__name__} finds no column to learn from in X.")
@@ -148,13 +148,8 @@ def read_features(X, matrix):
 
 def read_columns(X, columns):
     """Read the columns of a DataFrame."""
-    if not isinstance(X, pd.DataFrame):
-        raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
-    _check_rows(X)
     wanted = [*columns.images, *columns.metadata]
-    missing = [name for name in wanted if name not in X.columns]
-    if missing:
-        raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
+    check_table(X, wanted)
     # X[name] would be a table of both.
     repeated = X.columns[X.columns.duplicated() & X.columns.isin(wanted)]
     if len(repeated):
@@ -166,14 +161,6 @@ def read_columns(X, columns):
         # New patients need no group: only a fit splits by it.
         X[columns.group].to_numpy() if columns.group in X.columns else None,
     )
-
-
-def _check_rows(X):
-    if len(X) == 0:
-        # scikit-learn's words: its checks ask for them.
-        raise ValueError(
-            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
-        )
 
 
 def _as_image_array(column):

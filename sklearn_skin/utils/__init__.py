@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "_optional": ["optional_import"],
         "_pipelines": ["split_pipeline"],
         "_ranges": ["Choice", "Range"],
-        "_rows": ["list_names", "row_names"],
+        "_rows": ["check_table", "list_names", "row_names"],
         "_simplex": ["score_simplex_weights", "search_simplex_weights", "simplex_lattice"],
         "_targets": [
             "TaskLabels",

@@ -1,7 +1,45 @@
-"""Names of rows, as errors and reports print them."""
+"""Rows of a table: what a fitted estimator asks of them, and their names in errors."""
 
 import numpy as np
 import pandas as pd
+
+
+def check_table(X, columns=()):
+    """Raise an error unless X is a DataFrame that has rows and these columns.
+
+    Parameters
+    ----------
+    X : DataFrame of n rows
+        Rows to check.
+    columns : sequence of str, default=()
+        Columns that X must have; it may have more.
+
+    Raises
+    ------
+    TypeError
+        If X is no DataFrame.
+    ValueError
+        If X has no rows or lacks a column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_skin.utils import check_table
+    >>> check_table(pd.DataFrame({"age": [30, 40]}), ["age", "sex"])
+    Traceback (most recent call last):
+        ...
+    ValueError: X lacks the columns ['sex']; it has ['age'].
+    """
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
+    if len(X) == 0:
+        # scikit-learn's words: its checks ask for them.
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
+    missing = [name for name in columns if name not in X.columns]
+    if missing:
+        raise ValueError(f"X lacks the columns {missing}; it has {list(X.columns)}.")
 
 
 def row_names(X):
