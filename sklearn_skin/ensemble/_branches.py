@@ -127,7 +127,7 @@ def _keep_all_classes(member, codes, codec):
         for column, labels in zip(codes.T, codec.classes_)
     )
     if absent and "classes" in final.get_params(deep=False) and final.classes is None:
-        final.set_params(classes=codec.public_classes())
+        final.set_params(classes=codec.public(codec.classes_))
 
 
 def _align_tasks(proba, member, codec):

@@ -218,7 +218,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             The branches, which FusionNet names ``clinical``, ``dermoscopy`` and ``fusion``,
             then ``P1``, ``P2`` and ``P3``.
         """
-        return {name: self._public(tables) for name, tables in self._stages(X).items()}
+        return {name: self._codec.public(tables) for name, tables in self._stages(X).items()}
 
     def predict_branches(self, X):
         """Return `predict_stages`, under the name that the networks use.

@@ -80,7 +80,7 @@ class FusionMixin(TaskClassifierMixin):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         self._codec = codec
-        self.classes_ = codec.public_classes()
+        self.classes_ = codec.public(codec.classes_)
         return FusionData(X, _plain_labels(codec, codes), codes, sample_weight, groups)
 
     def _groups_of(self, X, groups):

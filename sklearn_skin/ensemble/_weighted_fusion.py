@@ -162,7 +162,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         tables = self._tables(X)
         names = [name for name, _ in self._members()]
         branches = dict(zip(names, tables)) | {"fusion": combine(tables, self.weights_, self.space)}
-        return {name: self._public(table) for name, table in branches.items()}
+        return {name: self._codec.public(table) for name, table in branches.items()}
 
     def get_metadata_routing(self):
         """Return the routing of this object.

@@ -266,7 +266,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
             The final branch is the last one.
         """
-        return {name: self._public(tasks) for name, tasks in self._branches(X).items()}
+        return {name: self._codec.public(tasks) for name, tasks in self._branches(X).items()}
 
     def iter_batches(self, X):
         """Return rows as the network takes them: no augmentation, no views, no kept features.
@@ -356,7 +356,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         self._recipe, self._columns, self._codec = recipe, columns, codec
         self.net_, self.history_, self.branch_weights_ = fitted
         self.module_ = self.net_.module_
-        self.classes_ = codec.public_classes()
+        self.classes_ = codec.public(codec.classes_)
         self.n_features_in_ = len(columns.images) + len(columns.metadata)
         self.image_columns_ = shapes.image_columns
         self.metadata_names_ = shapes.metadata_names

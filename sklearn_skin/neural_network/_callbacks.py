@@ -97,9 +97,9 @@ class ValidationScore(Callback):
         codec = self.codec
         weights = weigh_branches(branches, self.recipe, self.codes, self.sample_weight)
         proba = combine_branches(branches, weights)
-        labels = codec.decode(np.stack([p.argmax(axis=1) for p in proba], axis=1))
-        shown = proba if codec.multi_task else proba[0]
-        return KnownPredictions(codec.public_classes(), labels, shown)
+        return KnownPredictions(
+            codec.public(codec.classes_), codec.most_probable(proba), codec.public(proba)
+        )
 
     def _score(self, known, X):
         scorer, options = self.recipe.monitor_scorer, {}

@@ -117,9 +117,13 @@ class LabelCodec:
         codes[here] = index
         return codes
 
-    def public_classes(self):
-        """Return `classes_` as scikit-learn shows it: an array, or a list of them."""
-        return list(self.classes_) if self.multi_task else self.classes_[0]
+    def public(self, tasks):
+        """Return arrays per task as scikit-learn shows them: a list, or the one task's array."""
+        return list(tasks) if self.multi_task else tasks[0]
+
+    def most_probable(self, proba):
+        """Return labels (n,) or (n, T) for probabilities (n, C_t) per task."""
+        return self.decode(np.stack([table.argmax(axis=1) for table in proba], axis=1))
 
     def decode(self, codes):
         """Return labels (n,) or (n, T) for codes (n, T)."""

@@ -1,6 +1,5 @@
 """Predictions of labels, for one task or several, from probabilities."""
 
-import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
@@ -42,8 +41,9 @@ class TaskClassifierMixin(ClassifierMixin):
         y : ndarray of shape (n,) or (n, T)
             Labels.
         """
+        # Before `_codec` is asked for: an estimator that is not fitted has none.
         proba = self._task_probabilities(X)
-        return self._codec.decode(np.stack([table.argmax(axis=1) for table in proba], axis=1))
+        return self._codec.most_probable(proba)
 
     def predict_proba(self, X):
         """Return probabilities of the classes, in the order of `classes_`.
@@ -58,7 +58,8 @@ class TaskClassifierMixin(ClassifierMixin):
         proba : ndarray of shape (n, C), or list of T arrays of shape (n, C_t)
             Rows sum to 1.
         """
-        return self._public(self._task_probabilities(X))
+        proba = self._task_probabilities(X)
+        return self._codec.public(proba)
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy, with several tasks its mean over the tasks.
@@ -84,7 +85,3 @@ class TaskClassifierMixin(ClassifierMixin):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def _public(self, tables):
-        """Return a list of tables per task as scikit-learn shows it: for one task, the table."""
-        return tables if self._codec.multi_task else tables[0]

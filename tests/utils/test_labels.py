@@ -26,8 +26,17 @@ def test_tasks_of_different_kinds_with_missing_labels():
     y = pd.DataFrame({"a": ["x", None, "z"], "b": [1.0, 0.0, np.nan], "c": [True, False, True]})
     codec = LabelCodec().fit(y)
     assert_array_equal(codec.transform(y), [[0, 1, 1], [-1, 0, 0], [1, -1, 1]])
-    assert [c.tolist() for c in codec.public_classes()] == [["x", "z"], [0.0, 1.0], [False, True]]
+    shown = codec.public(codec.classes_)
+    assert [c.tolist() for c in shown] == [["x", "z"], [0.0, 1.0], [False, True]]
     assert codec.decode(np.zeros((1, 3), int)).tolist() == [["x", 0.0, False]]
+    proba = [np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]), np.array([[0.4, 0.6]])]
+    assert codec.most_probable(proba).tolist() == [["x", 1.0, True]]
+
+
+def test_one_task_is_shown_as_an_array():
+    codec = LabelCodec().fit(["nevus", "melanoma"])
+    assert codec.public(codec.classes_).tolist() == ["melanoma", "nevus"]
+    assert codec.most_probable([np.array([[0.3, 0.7]])]).tolist() == ["nevus"]
 
 
 def test_a_task_without_labels_is_an_error():
@@ -63,5 +72,5 @@ def test_balanced_weights_are_n_over_c_times_count():
 def test_nan_beside_texts_in_a_list_is_missing_not_a_class():
     y = [["a", "x"], ["b", np.nan], ["a", "y"]]
     codec = LabelCodec().fit(y)
-    assert codec.public_classes()[1].tolist() == ["x", "y"]
+    assert codec.public(codec.classes_)[1].tolist() == ["x", "y"]
     assert codec.transform(y)[1, 1] == -1
