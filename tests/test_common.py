@@ -153,7 +153,7 @@ def test_groups_reach_the_inner_split_through_metadata_routing(lesions):
     with config_context(enable_metadata_routing=True):
         net = tiny("JointFusionClassifier", early_stopping=True, validation_fraction=0.25)
         net.set_params(callbacks=[Splits()])
-        pipe = make_pipeline(make_lesion_transformer(), net.set_fit_request(groups=True))
+        pipe = make_pipeline(make_lesion_transformer(), net)
         cross_val_score(
             pipe, X, y, params={"groups": groups}, cv=StratifiedGroupKFold(2), error_score="raise"
         )

@@ -20,7 +20,7 @@ from sklearn_skin.neural_network._table import (
     read_columns,
     read_features,
 )
-from sklearn_skin.utils import LabelCodec, grouped_folds
+from sklearn_skin.utils import LabelCodec, check_validation_rows, grouped_folds
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,7 @@ def read(
             sample_weight, table.row_names, dtype=np.float32, ensure_non_negative=True
         )
     rows = Rows(table, codes, sample_weight)
-    if (X_val is None) != (y_val is None):
-        raise ValueError("`X_val` and `y_val` must be given together.")
+    check_validation_rows(X_val, y_val)
     if X_val is not None:
         valid = read_table(X_val, columns, estimator, "X_val")
         valid_codes = codec.transform(y_val, "y_val")

@@ -28,6 +28,10 @@ class TaskClassifierMixin(ClassifierMixin):
     ([[0.5, 0.5]], ['melanoma'])
     """
 
+    # With metadata routing, what keeps a score honest is asked for, as scikit-learn's splitters
+    # ask for groups; weights stay the user's choice.
+    __metadata_request__fit = {"groups": True, "X_val": True, "y_val": True}
+
     def predict(self, X):
         """Return the most probable labels.
 

@@ -95,8 +95,6 @@ def test_several_tasks_and_the_package_s_scorers():
 def test_groups_that_a_fit_does_not_need_are_ignored(routing):
     with config_context(enable_metadata_routing=routing):
         net = clone(TINY)
-        if routing:
-            net.set_fit_request(groups=True)
         space = {"early_stopping": CategoricalDistribution([False, True])}
         objective = StudyObjective(net, X, Y, space, cv=2, groups=GROUPS)
         found = objective(fixed(early_stopping=False))

@@ -99,7 +99,6 @@ def test_a_search_over_early_stopping_scores_both_with_groups(X, y, bunch, make_
     net = make_net(MetadataClassifier, validation_fraction=0.25)
     grid = {"early_stopping": [False, True]}
     with config_context(enable_metadata_routing=True):
-        net.set_fit_request(groups=True)
         search = GridSearchCV(net, grid, cv=StratifiedGroupKFold(2), error_score="raise")
         search.fit(X, y, groups=bunch.groups)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
