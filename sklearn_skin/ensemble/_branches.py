@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing, get_tags
 
-from sklearn_skin.utils import average_branches, split_pipeline
+from sklearn_skin.utils import average_branches, fit_with_validation, split_pipeline
 
 # A probability of 0 still has a logarithm: it outweighs every other branch but is finite.
 _SMALLEST = np.finfo(np.float64).tiny
@@ -45,8 +45,11 @@ def handles_tasks(estimator):
     return hasattr(final, "predict_branches") or not get_tags(final).target_tags.single_output
 
 
-def fit_member(estimator, X, y, codec, params):
-    """Fit a clone on labels y (n,) or (n, T), or one clone per task where it takes only one."""
+def fit_member(estimator, X, y, codec, params, valid=(None, None)):
+    """Fit a clone on labels y (n,) or (n, T), or one clone per task where it takes only one.
+
+    `valid` holds rows and labels to validate on, for classifiers whose fit takes them.
+    """
     codes = codec.transform(y)
     if codec.multi_task and not handles_tasks(estimator):
         return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
@@ -55,7 +58,7 @@ def fit_member(estimator, X, y, codec, params):
         return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
     member = clone(estimator)
     _keep_all_classes(member, codes, codec)
-    return member.fit(X, y, **params)
+    return fit_with_validation(member, X, y, *valid, **params)
 
 
 def fit_tasks(classifiers, X, codes, classes, params):

@@ -67,7 +67,18 @@ def _warn_of_torn_groups(cv, folds, groups):
 
 
 def cross_fit(
-    members, X, y, codec, params, folds, *, split=False, memory=None, n_jobs=None, verbose=0
+    members,
+    X,
+    y,
+    codec,
+    params,
+    folds,
+    *,
+    valid=(None, None),
+    split=False,
+    memory=None,
+    n_jobs=None,
+    verbose=0,
 ):
     """Fit every member on all rows, and on each fold's to predict the held-out ones.
 
@@ -80,6 +91,8 @@ def cross_fit(
         Arrays of n values that each member's `fit` is given.
     folds : list of (ndarray, ndarray)
         Training rows and held-out rows; without folds nothing is predicted.
+    valid : tuple of (rows, labels), or of two None
+        What members whose fit takes `X_val` and `y_val` validate on.
     split : bool
         Whether the branches of a member are told apart.
     memory, n_jobs, verbose
@@ -100,7 +113,7 @@ def cross_fit(
     # joblib keys the cache by the arguments' contents: same classifier, rows and labels, same fit.
     with _one_thread_each(n_jobs):
         results = Parallel(n_jobs=n_jobs, verbose=max(verbose - 1, 0))(
-            delayed(_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), split)
+            delayed(_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), valid, split)
             for job in jobs
         )
     k = len(members)
@@ -116,9 +129,9 @@ def _arguments(job, X, y, codec):
     return name, member, _safe_indexing(X, train), y[train], own, held_out, codec
 
 
-def _fit_and_predict(name, member, X, y, params, X_held_out, codec, split):
+def _fit_and_predict(name, member, X, y, params, X_held_out, codec, valid, split):
     """Return the fitted member, or what it says of the held-out rows."""
-    fitted = fit_member(member, X, y, codec, params)
+    fitted = fit_member(member, X, y, codec, params, valid)
     if X_held_out is None:
         return fitted
     return member_branches(fitted, X_held_out, codec, name, split)

@@ -17,11 +17,11 @@ from sklearn_skin.ensemble._second_stage import (
     SECOND_STAGES,
     JointClassifier,
     StageData,
-    cross_fit_second_stage,
     fit_second_stage,
     groups_of_rows,
     make_second_stage,
     stage_accuracies,
+    unseen_stages,
     warn_of_calibration,
 )
 from sklearn_skin.ensemble._stage_features import (
@@ -140,7 +140,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, sample_weight=None, groups=None):
+    def fit(self, X, y, *, sample_weight=None, groups=None, X_val=None, y_val=None):
         """Fit both stages and their weights.
 
         Parameters
@@ -154,6 +154,9 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         groups : array-like of shape (n,), default=None
             Patients or lesions, kept whole by all folds, and by the splits inside the stages
             where these make any.
+        X_val, y_val : default=None
+            Rows to search all weights on, as the source does, instead of cross-fitted ones. A
+            first stage whose fit takes them validates on them, too.
 
         Returns
         -------
@@ -170,20 +173,20 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             self._default = default_first_stage(X, self.group_column, self._seed)
         members = self._members()
         params = self._route(members, sample_weight, groups)
-        data = self._read_fit(X, y, sample_weight, groups, members)
+        data = self._read_fit(
+            X, y, members, sample_weight=sample_weight, groups=groups, X_val=X_val, y_val=y_val
+        )
         rows, branches = self._fit_first_stage(members, data, params)
         excluded = named_image_columns(members) | {self.group_column}
         self._metadata = MetadataColumns(self.passthrough_features, excluded).fit(data.X)
-        weight = data.weight_of(rows)
-        p1, scores = self._weigh_branches(branches, data.codes[rows], weight)
-        self._stage_data = StageData(
-            np.hstack([*p1, self._metadata.transform(data.X)[rows]]),
-            data.codes[rows],
-            weight,
-            groups_of_rows(data.groups, rows),
-            p1,
-            scores,
-        )
+        if data.valid is None:
+            self._weigh_branches(branches, data.codes[rows], data.weight_of(rows))
+            self._stage_data = self._stage(data, rows, branches)
+        else:
+            seen, every = self._branches(data.valid.X), np.arange(len(data.valid.codes))
+            self._weigh_branches(seen, data.valid.codes, None)
+            valid = self._stage(data.valid, every, seen)
+            self._stage_data = self._stage(data, rows, branches, valid)
         return self._fit_second_stage()
 
     def refit_second_stage(self, second_stage):
@@ -218,22 +221,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             The branches, which FusionNet names ``clinical``, ``dermoscopy`` and ``fusion``,
             then ``P1``, ``P2`` and ``P3``.
         """
-        return {name: self._codec.public(tables) for name, tables in self._stages(X).items()}
-
-    def predict_branches(self, X):
-        """Return `predict_stages`, under the name that the networks use.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        stages : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
-            The final one is the last.
-        """
-        return self.predict_stages(X)
+        return self.predict_branches(X)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the second stage's features.
@@ -345,7 +333,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         return result.rows, result.branches
 
     def _weigh_branches(self, branches, codes, sample_weight):
-        """Set `branch_weights_`; return P1 and the branches' accuracies."""
+        """Set `branch_weights_` and the accuracies of branches and P1 on unseen rows."""
         clash = {"P1", "P2", "P3"} & set(branches)
         if clash:
             raise ValueError(f"branches must not be named {sorted(clash)}.")
@@ -353,22 +341,39 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         tables = in_space(list(branches.values()), self.space)
         weights, _ = self._search_weights(tables, codes, sample_weight, _GRID[0])
         self.branch_weights_ = dict(zip(branches, weights.tolist()))
-        p1 = combine(list(branches.values()), weights, self.space)
-        return p1, stage_accuracies(branches | {"P1": p1}, codes, sample_weight)
+        stages = branches | {"P1": self._p1(branches)}
+        self._branch_scores = stage_accuracies(stages, codes, sample_weight)
+
+    def _p1(self, branches):
+        chosen = [branches[name] for name in self.branch_weights_]
+        return combine(chosen, list(self.branch_weights_.values()), self.space)
+
+    def _stage(self, data, rows, branches, valid=None):
+        """Return what the second stage learns of rows, given the branches' probabilities."""
+        p1 = self._p1(branches)
+        return StageData(
+            np.hstack([*p1, self._metadata.transform(data.X)[rows]]),
+            data.codes[rows],
+            data.weight_of(rows),
+            groups_of_rows(data.groups, rows),
+            p1,
+            valid,
+        )
 
     def _fit_second_stage(self):
         data, classes, seed = self._stage_data, self._codec.classes_, self._seed
         classifier = make_second_stage(self.second_stage, seed)
         warn_of_calibration(self.second_stage)
         params = metadata_for_fit(classifier, sample_weight=data.sample_weight)
-        p2 = cross_fit_second_stage(classifier, data, classes, params, seed, self.n_jobs)
-        tables = [data.p1, p2]
-        weights, _ = self._search_weights(tables, data.codes, data.sample_weight, _GRID[1])
-        self.stage_weights_ = dict(zip(["P1", "P2"], weights.tolist()))
-        stages = {"P2": p2, "P3": combine(tables, weights)}
-        scores = stage_accuracies(stages, data.codes, data.sample_weight)
-        self.stage_scores_ = data.branch_scores | scores
         self._cluster = fit_second_stage(classifier, data, classes, params, seed)
+        stages, rows = unseen_stages(
+            classifier, self._cluster, data, classes, params, seed, self.n_jobs
+        )
+        weights, _ = self._search_weights(stages, rows.codes, rows.sample_weight, _GRID[1])
+        self.stage_weights_ = dict(zip(["P1", "P2"], weights.tolist()))
+        named = {"P2": stages[1], "P3": combine(stages, weights)}
+        scores = stage_accuracies(named, rows.codes, rows.sample_weight)
+        self.stage_scores_ = self._branch_scores | scores
         joint = isinstance(self._cluster, JointClassifier)
         self.second_stage_ = self._cluster.estimator if joint else self._cluster.estimators
         if self.verbose:
@@ -387,12 +392,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         check_is_fitted(self)
         X = self._read(X)
         branches = self._branches(X)
-        chosen = [branches[name] for name in self.branch_weights_]
-        p1 = combine(chosen, list(self.branch_weights_.values()), self.space)
+        p1 = self._p1(branches)
         # All tasks' probabilities beside each other: one task tells of the next.
         p2 = self._cluster.predict_proba(np.hstack([*p1, self._metadata.transform(X)]))
         p3 = combine([p1, p2], list(self.stage_weights_.values()))
         return branches | {"P1": p1, "P2": p2, "P3": p3}
-
-    def _task_probabilities(self, X):
-        return self._stages(X)["P3"]

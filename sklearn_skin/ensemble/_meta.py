@@ -21,6 +21,7 @@ from sklearn_skin.utils import (
     LabelCodec,
     TaskClassifierMixin,
     check_table,
+    check_validation_rows,
     metadata_for_fit,
     missing_as_nan,
     search_simplex_weights,
@@ -34,8 +35,9 @@ class FusionData(NamedTuple):
     X: object
     y: np.ndarray
     codes: np.ndarray
-    sample_weight: np.ndarray | None
-    groups: np.ndarray | None
+    sample_weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    valid: "FusionData | None" = None
 
     def weight_of(self, rows):
         """Return the weights of some rows, or None where all weigh the same."""
@@ -45,8 +47,8 @@ class FusionData(NamedTuple):
 class FusionMixin(TaskClassifierMixin):
     """Classifiers upon classifiers.
 
-    A class needs the common parameters and the methods ``_task_probabilities(X)`` -> list of T
-    arrays (n, C_t) and ``_members()`` -> list of (str, classifier).
+    A class needs the common parameters and the methods ``_stages(X)`` -> dict of lists of T
+    arrays (n, C_t), the final one last, and ``_members()`` -> list of (str, classifier).
     """
 
     # Repeating a row puts copies on both sides of a fold, unless the copies are one group.
@@ -59,6 +61,24 @@ class FusionMixin(TaskClassifierMixin):
         complete_docstring(cls)
         super().__init_subclass__(**kwargs)
 
+    def predict_branches(self, X):
+        """Return the probabilities of every part and of what is made of them.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows with the columns seen in fit.
+
+        Returns
+        -------
+        branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
+            By name; the last is what `predict_proba` returns.
+        """
+        return {name: self._codec.public(tables) for name, tables in self._stages(X).items()}
+
+    def _task_probabilities(self, X):
+        return list(self._stages(X).values())[-1]
+
     def search_ranges(self):
         """Return what a search may try for the parameters of this object.
 
@@ -69,8 +89,9 @@ class FusionMixin(TaskClassifierMixin):
         """
         return {"space": Choice(SPACES)}
 
-    def _read_fit(self, X, y, sample_weight, groups, members):
+    def _read_fit(self, X, y, members, *, sample_weight, groups, X_val, y_val):
         """Return the checked rows; learn the columns and the labels."""
+        check_validation_rows(X_val, y_val)
         codec = LabelCodec(self._known_classes(members)).fit(y)
         codes = codec.transform(y)
         groups = self._groups_of(X, groups)
@@ -81,7 +102,14 @@ class FusionMixin(TaskClassifierMixin):
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         self._codec = codec
         self.classes_ = codec.public(codec.classes_)
-        return FusionData(X, _plain_labels(codec, codes), codes, sample_weight, groups)
+        valid = None if X_val is None else self._read_valid(X_val, y_val)
+        return FusionData(X, _plain_labels(codec, codes), codes, sample_weight, groups, valid)
+
+    def _read_valid(self, X_val, y_val):
+        codes = self._codec.transform(y_val, "y_val")
+        X_val = self._read(X_val)
+        check_consistent_length(X_val, codes)
+        return FusionData(X_val, _plain_labels(self._codec, codes), codes)
 
     def _groups_of(self, X, groups):
         if groups is None and self.group_column is not None:
@@ -170,6 +198,7 @@ class FusionMixin(TaskClassifierMixin):
             self._codec,
             params,
             folds,
+            valid=(None, None) if data.valid is None else (data.valid.X, data.valid.y),
             split=split,
             memory=self.memory,
             n_jobs=self.n_jobs,

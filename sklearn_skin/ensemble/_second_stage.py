@@ -33,14 +33,17 @@ _INNER_FOLDS = 3  # for the weights of P1 and P2 alone; the final classifiers se
 
 
 class StageData(NamedTuple):
-    """What the second stage is fitted on: rows that the first stage's networks had not seen."""
+    """What the second stage is fitted on: rows that the first stage's networks had not seen.
+
+    P1 and P2 are weighed on the rows `valid`, or on these by cross-fitting.
+    """
 
     features: np.ndarray
     codes: np.ndarray
     sample_weight: np.ndarray | None
     groups: np.ndarray | None
     p1: list
-    branch_scores: dict
+    valid: "StageData | None" = None
 
 
 def groups_of_rows(groups, rows):
@@ -175,6 +178,14 @@ def _calibration_folds(n_folds, codes, groups, seed):
         return folds
     # Whole groups left one class to train on, of which nothing can be learnt: split rows.
     return grouped_folds(codes, None, 2, seed)
+
+
+def unseen_stages(classifier, cluster, data, classes, params, seed, n_jobs):
+    """Return P1 and P2 of rows that neither stage has seen, and the data of these rows."""
+    if data.valid is not None:
+        return [data.valid.p1, cluster.predict_proba(data.valid.features)], data.valid
+    p2 = cross_fit_second_stage(classifier, data, classes, params, seed, n_jobs)
+    return [data.p1, p2], data
 
 
 def cross_fit_second_stage(classifier, data, classes, params, seed, n_jobs):

@@ -112,7 +112,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, sample_weight=None, groups=None):
+    def fit(self, X, y, *, sample_weight=None, groups=None, X_val=None, y_val=None):
         """Fit the classifiers, and find their weights.
 
         Parameters
@@ -126,6 +126,9 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         groups : array-like of shape (n,), default=None
             Patients or lesions, kept whole by the folds, and by the splits inside the
             classifiers where these make any.
+        X_val, y_val : default=None
+            Rows to search the weights on instead of cross-fitted ones. Classifiers whose fit
+            takes them validate on them, too.
 
         Returns
         -------
@@ -135,34 +138,18 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         self._validate_estimators()
         members = self._members()
         params = self._route(members, sample_weight, groups)
-        data = self._read_fit(X, y, sample_weight, groups, members)
-        rows, branches = self._fit_members(members, data, params)
+        data = self._read_fit(
+            X, y, members, sample_weight=sample_weight, groups=groups, X_val=X_val, y_val=y_val
+        )
+        branches, codes, weight = self._fit_members(members, data, params)
         self.named_estimators_ = Bunch(
             **dict(zip([name for name, _ in members], self.estimators_)),
             **{name: "drop" for name, member in self.estimators if member == "drop"},
         )
-        self.weights_ = self._find_weights(rows, branches, data)
+        self.weights_ = self._find_weights(branches, codes, weight)
         if self.verbose:
             print(f"[WeightedFusionClassifier] weights {self.weights_.round(3).tolist()}")
         return self
-
-    def predict_branches(self, X):
-        """Return the probabilities of every classifier.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
-            By the name of the classifier; the weighted average is the last one, ``"fusion"``.
-        """
-        tables = self._tables(X)
-        names = [name for name, _ in self._members()]
-        branches = dict(zip(names, tables)) | {"fusion": combine(tables, self.weights_, self.space)}
-        return {name: self._codec.public(table) for name, table in branches.items()}
 
     def get_metadata_routing(self):
         """Return the routing of this object.
@@ -186,19 +173,23 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         return isinstance(self.weights, str)
 
     def _fit_members(self, members, data, params):
-        """Set `estimators_`; return held-out rows and the members' predictions of them."""
+        """Set `estimators_`; return what they say of rows new to them, and these rows' labels."""
+        valid = data.valid
         # Nothing is cloned: these objects are used, and the rows must be new to them.
         if self._is_prefit():
             self.estimators_ = [member for _, member in members]
-            return np.arange(len(data.codes)), [
-                member_tables(member, data.X, self._codec) for member in self.estimators_
-            ]
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        result = self._cross_fit(members, data, params, seed, holds_out=self._searches())
-        self.estimators_ = result.members
-        return result.rows, list(result.branches.values())
+            valid = data if valid is None else valid
+        else:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            holds_out = self._searches() and valid is None
+            result = self._cross_fit(members, data, params, seed, holds_out=holds_out)
+            self.estimators_ = result.members
+        if valid is not None:
+            return self._member_tables(valid.X), valid.codes, valid.sample_weight
+        rows = result.rows
+        return list(result.branches.values()), data.codes[rows], data.weight_of(rows)
 
-    def _find_weights(self, rows, branches, data):
+    def _find_weights(self, branches, codes, sample_weight):
         n_members = len(self.estimators_)
         self.search_score_ = None
         if not self._searches():
@@ -210,18 +201,17 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
                     f"got {self.weights!r}."
                 )
             return weights / weights.sum()
+        tables = in_space(branches, self.space)
         weights, self.search_score_ = self._search_weights(
-            in_space(branches, self.space),
-            data.codes[rows],
-            data.weight_of(rows),
-            self.n_grid,
+            tables, codes, sample_weight, self.n_grid
         )
         return weights
 
-    def _tables(self, X):
-        check_is_fitted(self)
-        X = self._read(X)
+    def _member_tables(self, X):
         return [member_tables(member, X, self._codec) for member in self.estimators_]
 
-    def _task_probabilities(self, X):
-        return combine(self._tables(X), self.weights_, self.space)
+    def _stages(self, X):
+        check_is_fitted(self)
+        tables = self._member_tables(self._read(X))
+        names = [name for name, _ in self._members()]
+        return dict(zip(names, tables)) | {"fusion": combine(tables, self.weights_, self.space)}

@@ -16,7 +16,8 @@ class TwoBranches(ClassifierMixin, BaseEstimator):
         self.log = log
         self.weight = weight
 
-    def fit(self, X, y, *, sample_weight=None, groups=None):
+    def fit(self, X, y, *, sample_weight=None, groups=None, X_val=None, y_val=None):
+        self.valid_ = X_val, y_val
         if self.log is not None:
             with Path(self.log).open("a") as file:
                 file.write(f"{len(X)}\n")

@@ -28,7 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_skin.datasets import make_lesions
-from sklearn_skin.ensemble import FusionM4NetClassifier
+from sklearn_skin.ensemble import FusionM4NetClassifier, search_simplex_weights
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 LIST = [("linear", LogisticRegression()), ("tree", DecisionTreeClassifier(max_depth=3))]
@@ -384,3 +384,34 @@ def test_rows_that_are_held_out_twice_do_not_leak():
     second = KNeighborsClassifier(1)
     model = FusionM4NetClassifier([("linear", LINEAR)], second, cv=cv, random_state=0).fit(X, y)
     assert model.stage_scores_["P2"] < 0.75
+
+
+def test_with_validation_rows_all_weights_are_searched_on_them():
+    X, y = two_tasks(160)
+    train, valid = slice(120), slice(120, None)
+    model = FusionM4NetClassifier(TwoBranches(), LINEAR, cv="half", random_state=0)
+    model.fit(X[train], y[train], X_val=X[valid], y_val=y[valid])
+    # The first stage is fitted on all training rows, and validates on the given ones.
+    assert_allclose(model.first_stage_.valid_[0], X[valid])
+    stages = model.predict_stages(X[valid])
+    truth = np.where(y[valid] == None, np.nan, y[valid])  # noqa: E711
+    weights, _ = search_simplex_weights([stages[name] for name in model.branch_weights_], truth)
+    assert_allclose(list(model.branch_weights_.values()), weights)
+    weights, score = search_simplex_weights([stages["P1"], stages["P2"]], truth)
+    assert_allclose(list(model.stage_weights_.values()), weights)
+    assert model.stage_scores_["P3"] == pytest.approx(score)
+    # The second stage learns from the held-out half alone.
+    assert len(model._stage_data.codes) == 60
+
+
+def test_another_second_stage_is_weighed_on_the_same_validation_rows():
+    X, y = two_tasks(160)
+    parts = {"X_val": X[120:], "y_val": y[120:]}
+    model = FusionM4NetClassifier(TwoBranches(), "svm", random_state=0).fit(
+        X[:120], y[:120], **parts
+    )
+    again = model.refit_second_stage(LINEAR).predict_proba(X)
+    fresh = FusionM4NetClassifier(TwoBranches(), LINEAR, random_state=0)
+    fresh = fresh.fit(X[:120], y[:120], **parts).predict_proba(X)
+    assert_allclose(again[0], fresh[0])
+    assert_allclose(again[1], fresh[1])

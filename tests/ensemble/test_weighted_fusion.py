@@ -20,6 +20,8 @@ from sklearn.model_selection import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -277,3 +279,32 @@ def test_groups_reach_members_that_split_inside():
     groups = np.arange(60) // 2
     model = WeightedFusionClassifier([("net", TwoBranches())], weights=None)
     assert_array_equal(model.fit(X, y, groups=groups).estimators_[0].groups_, groups)
+
+
+@pytest.mark.parametrize("prefit", [False, True])
+def test_weights_are_searched_on_given_validation_rows(prefit):
+    X, y = blobs(150)
+    train, valid = slice(100), slice(100, None)
+    members = [(name, clone(m).fit(X[train], y[train])) for name, m in MEMBERS]
+    fusion = WeightedFusionClassifier(members, random_state=0, cv="prefit" if prefit else 5)
+    fusion.fit(X[train], y[train], X_val=X[valid], y_val=y[valid])
+    tables = [member.predict_proba(X[valid]) for _, member in members]
+    weights, score = search_simplex_weights(tables, y[valid])
+    assert_allclose(fusion.weights_, weights)
+    assert fusion.search_score_ == pytest.approx(score)
+
+
+def test_members_validate_on_the_given_rows():
+    X, y = blobs(150)
+    pipe = make_pipeline(StandardScaler(), TwoBranches())
+    fusion = WeightedFusionClassifier([("net", pipe), ("bayes", GaussianNB())])
+    fusion.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    X_val, y_val = fusion.estimators_[0][-1].valid_
+    assert_allclose(X_val, (X[100:] - X[:100].mean(axis=0)) / X[:100].std(axis=0))
+    assert list(y_val) == list(y[100:])
+
+
+def test_validation_rows_come_with_labels():
+    X, y = blobs()
+    with pytest.raises(ValueError, match="`X_val` and `y_val` must be given together"):
+        WeightedFusionClassifier(MEMBERS).fit(X, y, X_val=X)
