@@ -1,21 +1,18 @@
 """Predictions of rows by classifiers that have not seen them."""
 
 import os
-import sys
 import warnings
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import effective_n_jobs, parallel_config
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_memory
 
 from sklearn_skin.ensemble._branches import fit_member, member_branches
-from sklearn_skin.utils import grouped_folds
+from sklearn_skin.utils import call_in_worker, grouped_folds, one_thread_each
 
 
 class CrossFit(NamedTuple):
@@ -111,9 +108,9 @@ def cross_fit(
     ]
     run = check_memory(memory).cache(_fit_and_predict)
     # joblib keys the cache by the arguments' contents: same classifier, rows and labels, same fit.
-    with _one_thread_each(n_jobs):
+    with one_thread_each(n_jobs):
         results = Parallel(n_jobs=n_jobs, verbose=max(verbose - 1, 0))(
-            delayed(_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), valid, split)
+            delayed(call_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), valid, split)
             for job in jobs
         )
     k = len(members)
@@ -135,20 +132,6 @@ def _fit_and_predict(name, member, X, y, params, X_held_out, codec, valid, split
     if X_held_out is None:
         return fitted
     return member_branches(fitted, X_held_out, codec, name, split)
-
-
-def _in_worker(parent, function, *args):
-    # A loky worker that served others may have made its pool of torch threads already.
-    if os.getpid() != parent and "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    return function(*args)
-
-
-def _one_thread_each(n_jobs):
-    if n_jobs is None or effective_n_jobs(n_jobs) == 1:
-        return nullcontext()
-    # Two processes of one thread beat one of two for small networks; only loky limits threads.
-    return parallel_config(backend="loky", inner_max_num_threads=1)
 
 
 def _merge(results):

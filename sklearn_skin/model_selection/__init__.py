@@ -1,11 +1,13 @@
-"""Tuning of models."""
+"""Tuning of models, and their evaluation by published protocols."""
 
 from sklearn_skin._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_evaluate": ["evaluate"],
         "_objective": ["StudyObjective"],
+        "_protocols": ["PROTOCOLS"],
         "_pruning": ["PruningCallback"],
         "_search_space": ["search_space"],
         "_study": ["make_study", "run_study"],

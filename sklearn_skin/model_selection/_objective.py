@@ -2,10 +2,11 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
+from sklearn_skin.model_selection._protocols import strata_of
+from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
 from sklearn_skin.utils import grouped_folds, metadata_for_fit
 
@@ -127,7 +128,7 @@ class StudyObjective:
         return estimator
 
     def _folds(self):
-        strata = _strata(self.y)
+        strata = strata_of(self.y)
         if isinstance(self.cv, int):
             return grouped_folds(strata, self.groups, self.cv)
         return check_cv(self.cv, strata, classifier=True).split(self.X, strata, self.groups)
@@ -140,14 +141,7 @@ class StudyObjective:
         weight = {}
         if self.sample_weight is not None:
             weight = {"sample_weight": self.sample_weight[test]}
-        return float(self._scorer(model)(model, X, y, **weight))
-
-    def _scorer(self, model):
-        from sklearn_skin.metrics import SCORERS
-
-        if isinstance(self.scoring, str) and self.scoring in SCORERS:
-            return SCORERS[self.scoring]
-        return check_scoring(model, scoring=self.scoring)
+        return float(find_scorer(model, self.scoring)(model, X, y, **weight))
 
     def _fit_params(self, model, rows):
         weight = None if self.sample_weight is None else self.sample_weight[rows]
@@ -172,15 +166,6 @@ def suggest(trial, name, distribution):
     raise TypeError(
         f"the range of {name!r} must be an Optuna distribution; got {type(distribution).__name__}."
     )
-
-
-def _strata(y):
-    """Return the first task's labels, as strings where some are missing."""
-    first = y.iloc[:, 0] if getattr(y, "ndim", 1) == 2 and hasattr(y, "iloc") else np.asarray(y)
-    first = np.asarray(first)
-    first = first[:, 0] if first.ndim == 2 else first
-    # NumPy cannot sort None among labels; a gap is a stratum like others.
-    return first.astype(str) if first.dtype == object else first
 
 
 def _add_callback(estimator, trial, monitor):

@@ -1,0 +1,76 @@
+"""How the sources part their rows into training, validation and test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from sklearn_skin.utils import grouped_folds
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A published way to evaluate.
+
+    Parameters
+    ----------
+    parts : callable
+        Of a data set and a seed; returns a list of (training, validation, test) row positions,
+        with None where nothing is set aside to validate on.
+    n_repeats : int
+        How often the whole is repeated, with other seeds.
+    source : str
+        Who evaluates so.
+    """
+
+    parts: Callable[[Any, int], list]
+    n_repeats: int
+    source: str
+
+
+def published_parts(data, seed):
+    """Return the parts that the owners of a data set publish."""
+    splits = getattr(data, "splits", None)
+    if splits is None:
+        raise ValueError(
+            "`protocol` 'derm7pt' needs the published parts, `data.splits`, which load_derm7pt "
+            "returns; got none."
+        )
+    return [(splits["train"], splits["valid"], splits["test"])]
+
+
+def folds(data, seed, n_folds):
+    """Return folds by group, stratified by the first task."""
+    groups = data.get("groups")
+    return [
+        (train, None, test)
+        for train, test in grouped_folds(strata_of(data.target), groups, n_folds, seed)
+    ]
+
+
+def holdout(data, seed, n_valid, n_test):
+    """Return one split by group: of ten parts, some to test on and some to validate on."""
+    parts = [test for *_, test in folds(data, seed, 10)]
+    ends = (0, n_test, n_test + n_valid, len(parts))
+    test, valid, train = (
+        np.sort(np.concatenate(parts[a:b])) if a < b else None for a, b in pairwise(ends)
+    )
+    return [(train, valid, test)]
+
+
+#: Name -> protocol. Where a source splits patients or lesions across its parts, these do not.
+PROTOCOLS = {
+    "derm7pt": Protocol(published_parts, 5, "S3, S5 and S6 on Derm7pt; S4 repeats ten times"),
+    "5-fold": Protocol(partial(folds, n_folds=5), 1, "S3 on PAD-UFES-20 and ISIC 2019"),
+    "80:10:10": Protocol(partial(holdout, n_valid=1, n_test=1), 1, "S7 on PAD-UFES-20"),
+    "70:30": Protocol(partial(holdout, n_valid=0, n_test=3), 1, "S1 on HAM10000"),
+}
+
+
+def strata_of(target):
+    """Return the first task's labels as texts, so that gaps are a stratum like others."""
+    first = np.asarray(target, dtype=object)
+    return (first if first.ndim == 1 else first[:, 0]).astype(str)

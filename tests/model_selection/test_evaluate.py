@@ -1,0 +1,173 @@
+"""Published protocols: the parts that they say, one row per run, resumed where they stopped."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
+
+from sklearn_skin.model_selection import PROTOCOLS, evaluate
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """A classifier that keeps what it was given, and may fail on its n-th fit."""
+
+    fits = []
+    fails_at = None
+
+    def __init__(self, random_state=None, C=1.0):
+        self.random_state = random_state
+        self.C = C
+
+    def fit(self, X, y, *, groups=None, X_val=None, y_val=None):
+        if len(self.fits) == self.fails_at:
+            raise RuntimeError("killed")
+        rows = {"train": X.index, "valid": None if X_val is None else X_val.index}
+        self.fits.append(rows | {"groups": groups, "seed": self.random_state})
+        self.classes_ = np.unique(y)
+        self.model_ = LogisticRegression(C=self.C, max_iter=300).fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X)
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+
+@pytest.fixture(autouse=True)
+def recorder(monkeypatch):
+    monkeypatch.setattr(Recorder, "fits", [])
+    return Recorder
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(80), 2)
+    classes = rng.permutation(np.arange(80) % 4 // 3)[groups]
+    X = pd.DataFrame(rng.normal(size=(160, 3)) + classes[:, None], columns=list("abc"))
+    y = pd.Series(np.array(["nevus", "melanoma"])[classes])
+    order = rng.permutation(160)
+    splits = {"train": order[:80], "valid": order[80:110], "test": order[110:]}
+    return Bunch(data=X, target=y, groups=pd.Series(groups), splits=splits)
+
+
+def test_the_published_parts_are_used_as_they_are(data, recorder):
+    result = evaluate(Recorder(), data, protocol="derm7pt")
+    assert len(result.runs) == PROTOCOLS["derm7pt"].n_repeats == 5
+    for fit in recorder.fits:
+        assert list(fit["train"]) == list(data.splits["train"])
+        assert list(fit["valid"]) == list(data.splits["valid"])
+        assert list(fit["groups"]) == list(data.groups[data.splits["train"]])
+    assert len({fit["seed"] for fit in recorder.fits}) == 5
+    assert result.runs[["n_train", "n_valid", "n_test"]].drop_duplicates().values.tolist() == [
+        [80, 30, 50]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "shares"),
+    [("5-fold", (0.8, 0, 0.2)), ("80:10:10", (0.8, 0.1, 0.1)), ("70:30", (0.7, 0, 0.3))],
+)
+def test_parts_keep_groups_whole_and_classes_balanced(data, protocol, shares):
+    for train, valid, test in PROTOCOLS[protocol].parts(data, 3):
+        parts = [np.empty(0, int) if rows is None else rows for rows in (train, valid, test)]
+        assert sorted(np.concatenate(parts)) == list(range(160))
+        of_groups = [set(data.groups[rows]) for rows in parts]
+        assert not of_groups[0] & of_groups[2] and not of_groups[1] & (of_groups[0] | of_groups[2])
+        for rows, share in zip(parts, shares):
+            assert len(rows) == pytest.approx(share * 160, abs=4)
+            if len(rows):
+                assert (data.target[rows] == "melanoma").mean() == pytest.approx(0.25, abs=0.1)
+
+
+def test_five_folds_test_every_row_once(data):
+    tested = [test for *_, test in PROTOCOLS["5-fold"].parts(data, 0)]
+    assert sorted(np.concatenate(tested)) == list(range(160))
+
+
+def test_scores_are_those_of_the_test_rows(data):
+    parts = [(np.arange(100), np.arange(100, 160)), (np.arange(60, 160), np.arange(60))]
+    result = evaluate(GaussianNB(), data, protocol=parts)
+    for (train, test), row in zip(parts, result.runs.itertuples()):
+        model = GaussianNB().fit(data.data.iloc[train], data.target[train])
+        X, y = data.data.iloc[test], data.target[test]
+        assert row.accuracy == pytest.approx(accuracy_score(y, model.predict(X)))
+        assert row.balanced_accuracy == pytest.approx(balanced_accuracy_score(y, model.predict(X)))
+        assert row.auc == pytest.approx(roc_auc_score(y, model.predict_proba(X)[:, 1]))
+    assert_allclose(result.summary["std"], result.runs[result.summary.index].std(ddof=1))
+    mean, std = result.summary.loc["auc", ["mean", "std"]]
+    assert result.table["auc"] == f"{mean:.3f} ± {std:.3f}"
+
+
+def test_several_tasks_are_scored_together_and_one_by_one(data):
+    from sklearn.multioutput import MultiOutputClassifier
+
+    second = pd.Series(np.where(data.data["a"] > 0, "present", "absent"))
+    data.target = pd.DataFrame({"DIAG": data.target, "BWV": second})
+    model = MultiOutputClassifier(LogisticRegression())
+    runs = evaluate(model, data, protocol="70:30", n_repeats=2).runs
+    assert_allclose(runs["mean_task_accuracy"], (runs["accuracy_DIAG"] + runs["accuracy_BWV"]) / 2)
+    assert runs["accuracy_BWV"].min() > 0.8
+
+
+@pytest.mark.parametrize("scoring", ["f1_macro", ["f1_macro"], {"f1_macro": "f1_macro"}])
+def test_scoring_takes_names_lists_and_dicts(data, scoring):
+    result = evaluate(GaussianNB(), data, scoring=scoring)
+    assert result.summary.index.tolist() == ["f1_macro"]
+
+
+def test_runs_that_finished_are_not_run_again(data, recorder, tmp_path, monkeypatch):
+    path = tmp_path / "runs.csv"
+    whole = evaluate(Recorder(), data, n_repeats=2).runs.drop(columns="fit_seconds")
+    recorder.fits.clear()
+    monkeypatch.setattr(Recorder, "fails_at", 4)
+    with pytest.raises(RuntimeError, match="killed"):
+        evaluate(Recorder(), data, n_repeats=2, path=path)
+    assert len(pd.read_csv(path)) == 4
+    monkeypatch.setattr(Recorder, "fails_at", None)
+    resumed = evaluate(Recorder(), data, n_repeats=2, path=path)
+    assert len(recorder.fits) == 10
+    pd.testing.assert_frame_equal(resumed.runs.drop(columns="fit_seconds"), whole)
+    assert len(pd.read_csv(path)) == 10
+
+
+def test_more_repeats_go_on_from_fewer(data, recorder, tmp_path):
+    path = tmp_path / "runs.csv"
+    evaluate(Recorder(), data, protocol="70:30", n_repeats=2, path=path)
+    more = evaluate(Recorder(), data, protocol="70:30", n_repeats=3, path=path)
+    assert len(recorder.fits) == 3 and len(more.runs) == 3
+    fewer = evaluate(Recorder(), data, protocol="70:30", n_repeats=1, path=path)
+    assert len(recorder.fits) == 3 and fewer.summary["n_runs"].tolist() == [1, 1, 1]
+
+
+def test_runs_of_another_model_are_never_taken_for_these(data, tmp_path):
+    path = tmp_path / "runs.csv"
+    evaluate(Recorder(), data, path=path)
+    with pytest.raises(ValueError, match="runs.csv holds runs of another model"):
+        evaluate(Recorder(C=0.1), data, path=path)
+    data.data["a"] += 1
+    with pytest.raises(ValueError, match="another model, protocol or data set"):
+        evaluate(Recorder(), data, path=path)
+
+
+def test_processes_give_the_same_scores(data):
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    alone, together = (evaluate(model, data, n_jobs=n_jobs).runs for n_jobs in (1, 2))
+    columns = ["repeat", "fold", "accuracy", "auc"]
+    pd.testing.assert_frame_equal(alone[columns], together[columns])
+
+
+def test_unknown_protocols_and_missing_parts_are_named(data):
+    with pytest.raises(ValueError, match=r"`protocol` must be one of \['derm7pt', .*got 'ten'"):
+        evaluate(GaussianNB(), data, protocol="ten")
+    data.pop("splits")
+    with pytest.raises(ValueError, match="'derm7pt' needs the published parts, `data.splits`"):
+        evaluate(GaussianNB(), data, protocol="derm7pt")
