@@ -137,7 +137,7 @@ PRESETS = {
             "max_epochs": 150,
             "early_stopping": True,
             "patience": 30,
-            "monitor": "balanced_accuracy",
+            "monitor": "mean_task_balanced_accuracy",
             "class_weight": "balanced",
             "augment": "geometric",
             "tta": 6,

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.metrics import balanced_accuracy_score
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.ensemble import FusionM4NetClassifier
@@ -48,6 +50,18 @@ def test_the_recipe_of_a_source_is_there():
     assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
     steps = make_preset("sr-fusion")["prep"].get_params()
     assert "image__shadesofgray__power" in steps and "image__clahe__clip_limit" in steps
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2])
+def test_jif_mmfa_watches_the_balanced_accuracy_of_its_tasks(n_tasks):
+    lesions = make_lesions(48, n_tasks=n_tasks, image_size=32, random_state=0)
+    model = make_preset("jif-mmfa", backbone="test_resnet", weights=None, **SMALL)
+    X, y = model["prep"].fit_transform(lesions.data), lesions.target
+    net = model["net"].fit(X[:32], y[:32], X_val=X[32:], y_val=y[32:])
+    known, predicted = np.asarray(y[32:]), net.predict(X[32:])
+    columns = zip(known.reshape(16, -1).T, predicted.reshape(16, -1).T, strict=True)
+    score = np.mean([balanced_accuracy_score(*task) for task in columns])
+    assert net.history_[-1][net.monitor] == pytest.approx(score)
 
 
 def test_a_preset_names_what_its_network_is_a_part_of():
