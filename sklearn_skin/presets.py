@@ -180,6 +180,7 @@ PRESETS = {
             **_COSINE_ADAM,
             "batch_size": 24,
             "averaging": {"name": "swa", "epochs": 50},
+            "tta": 6,
             "branch_weights": "search",
             "augment": {
                 "flip": 0.5,
@@ -190,7 +191,8 @@ PRESETS = {
             },
         },
         deviations=(
-            "epochs, those that are averaged, and strengths of the augmentation are not stated; "
+            "epochs, those that are averaged, views of TTA and strengths of the augmentation are "
+            "not stated; "
             "the first two are those of S4",
             "weights of the branches are found on held-out training rows",
         ),
@@ -206,11 +208,12 @@ PRESETS = {
             # As long as the training: nothing stops early, and the best epoch is brought back.
             "patience": 250,
             "monitor": "mean_task_accuracy",
+            "tta": 6,
             "augment": {"flip": 0.5, "shift": 0.1},
         },
         wrapper=FusionM4NetClassifier,
         deviations=(
-            "no distortions among the augmentations",
+            "no distortions among the augmentations; their strengths and the views are not stated",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",
             "leaky metadata (difficulty, management) are out unless the loader is asked for them",
         ),

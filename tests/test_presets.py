@@ -44,7 +44,10 @@ def test_presets_fit(name, lesions):
 def test_the_recipe_of_a_source_is_there():
     net = make_preset("jif-mmfa")["net"]
     assert (net.optimizer, net.lr, net.max_epochs, net.patience) == ("sgd", 0.005, 150, 30)
-    assert net.tta == 6  # flips and turns
+    # Flips and turns.
+    assert [
+        PRESETS[name].parameters["tta"] for name in ("jif-mmfa", "ammfm", "pemm", "fusionm4net")
+    ] == [6] * 4
     augment = make_preset("pemm")["net"].augment
     assert set(augment) == {"flip", "rotate", "shift", "brightness", "contrast"}
     assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
