@@ -64,7 +64,6 @@ PRESETS = {
             "image_dropout": 0.3,
             "metadata_hidden": (64, 32),
             "classifier_hidden": (128,),
-            "dropout": 0.3,
             "class_weight": "balanced",
             "early_stopping": True,
             "validation_fraction": 0.2,
@@ -83,26 +82,21 @@ PRESETS = {
             "backbone": "dermiresnet",
             # There are none for this network.
             "weights": None,
+            "classifier_hidden": (128,),
             "optimizer": "adam",
             "lr": 1e-3,
             "batch_size": 64,
             "max_epochs": 100,
             "image_size": 256,
-            "augment": {
-                "flip": 0.5,
-                "rotate": 30.0,
-                "scale": 0.2,
-                "brightness": 0.1,
-                "contrast": 0.1,
-                "noise": 0.02,
-            },
+            "augment": {"flip": 0.5, "rotate": 30.0, "scale": 0.2, "noise": 0.02},
         },
         sampler={"n_per_class": 6000},
         deviations=(
             "attention reads a token per metadata column, without the clinical perceptron; with "
             "the other operators that perceptron has BatchNorm",
             "attention reads spatial tokens; fusion_options={'tokens': 'vector'} is literal",
-            "strength of the jitter is not stated; only repeated rows are augmented",
+            "widths of the classifier and strength of the jitter are not stated; only repeated "
+            "rows are augmented",
         ),
     ),
     "lesionnet": Preset(

@@ -50,6 +50,13 @@ def test_the_recipe_of_a_source_is_there():
     ] == [6] * 4
     augment = make_preset("pemm")["net"].augment
     assert set(augment) == {"flip", "rotate", "shift", "brightness", "contrast"}
+    net = make_preset("dermiresnet-fusion")["net"]
+    assert len(net.classifier_hidden) == 1 and set(net.augment) == {
+        "flip",
+        "rotate",
+        "scale",
+        "noise",
+    }
     assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
     steps = make_preset("sr-fusion")["prep"].get_params()
     assert "image__shadesofgray__power" in steps and "image__clahe__clip_limit" in steps
