@@ -19,7 +19,7 @@ from sklearn_skin.sampling import ClassBalancedSampler
 
 __all__ = ["PRESETS", "make_preset"]
 
-_COSINE_ADAM = {"optimizer": "adam", "lr": 3e-5, "lr_schedule": "cosine", "max_epochs": 250}
+_ADAM = {"optimizer": "adam", "lr": 3e-5, "max_epochs": 250}
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,18 @@ class Preset:
     classifier : type
         Estimator class.
     parameters : dict
-        Parameters of the estimator that the source states.
+        Parameters of the estimator.
     transformer : dict
         Parameters of `make_lesion_transformer`.
     sampler : dict or None
         Parameters of `ClassBalancedSampler`, where the source resamples rows.
     wrapper : type or None
         Meta-estimator that takes the network as its first parameter, where it is only a part.
+    unstated : dict of str to str
+        What the source leaves open, by parameter as `make_preset` takes it: "value", or the part
+        of it, such as "momentum". These values are this package's; all others are the source's.
     deviations : tuple of str
-        What differs from the source, or what the source leaves open.
+        What differs from the source, and what it leaves open beside parameters.
     """
 
     system: str
@@ -50,6 +53,7 @@ class Preset:
     transformer: dict = field(default_factory=dict)
     sampler: dict | None = None
     wrapper: type | None = None
+    unstated: dict = field(default_factory=dict)
     deviations: tuple = ()
 
 
@@ -69,9 +73,17 @@ PRESETS = {
             "validation_fraction": 0.2,
         },
         {"imputation": "mean"},
+        unstated={
+            "image_dropout": "rate",
+            "metadata_hidden": "widths",
+            "classifier_hidden": "number and widths",
+            "class_weight": "formula",
+            **dict.fromkeys(("optimizer", "lr", "batch_size", "max_epochs", "patience"), "value"),
+            **dict.fromkeys(("image_size", "validation_fraction"), "value"),
+        },
         deviations=(
-            "widths of the dense layers, dropout, learning rate, epochs and patience are not "
-            "stated; the last three are this package's defaults",
+            "the metadata perceptron has BatchNorm and ReLU, of which the source says nothing; "
+            "categories with gaps get their mode",
         ),
     ),
     "dermiresnet-fusion": Preset(
@@ -91,12 +103,13 @@ PRESETS = {
             "augment": {"flip": 0.5, "rotate": 30.0, "scale": 0.2, "noise": 0.02},
         },
         sampler={"n_per_class": 6000},
+        unstated={"classifier_hidden": "number and widths", "augment": "strengths"},
         deviations=(
             "attention reads a token per metadata column, without the clinical perceptron; with "
-            "the other operators that perceptron has BatchNorm",
+            "the other operators that perceptron has BatchNorm and a last ReLU",
             "attention reads spatial tokens; fusion_options={'tokens': 'vector'} is literal",
-            "widths of the classifier and strength of the jitter are not stated; only repeated "
-            "rows are augmented",
+            "only repeated rows are augmented, anew in every epoch; the source stores its images",
+            "dx_type, which leaks and the source reads, is out unless the loader is asked for it",
         ),
     ),
     "lesionnet": Preset(
@@ -111,9 +124,15 @@ PRESETS = {
             "image_size": 256,
             "sampler": "balanced",
         },
+        unstated={
+            "metadata_hidden": "widths",
+            "classifier_hidden": "number and widths",
+            "lr_schedule": "value",
+        },
         deviations=(
             "the variant with the weighted sampler, the source's best; sampler=None and "
             "class_weight='balanced' give the others",
+            "10 hidden units are read as channels; kernels of 3 by 3 are this package's choice",
             "rows with gaps are imputed, not dropped; MONET scores are scaled like other numbers",
         ),
     ),
@@ -124,7 +143,7 @@ PRESETS = {
             "fusion": "mmfa",
             "beta": 0.5,
             "backbone": "resnet50",
-            "optimizer": "sgd",
+            "optimizer": {"name": "sgd", "momentum": 0.9},
             "lr": 5e-3,
             "lr_schedule": "cosine",
             "batch_size": 128,
@@ -137,9 +156,16 @@ PRESETS = {
             "tta": 6,
             "branch_weights": "mean",
         },
+        unstated={
+            "metadata_hidden": "widths",
+            "optimizer": "momentum",
+            "validation_fraction": "value",
+            "class_weight": "formula",
+            "augment": "strengths",
+            "tta": "number of views",
+        },
         deviations=(
-            "backbone is one of five in the source; TTA is flips and turns, their number is not "
-            "stated",
+            "backbone is one of five in the source",
             "validation rows for early stopping are held out of the training rows",
         ),
     ),
@@ -150,16 +176,23 @@ PRESETS = {
             "attention": "aab",
             "backbone": "swinv2_tiny_window8_256",
             "clinical_backbone": "mobilenetv3_small_100",
-            **_COSINE_ADAM,
-            "lr_schedule": None,
+            **_ADAM,
             "batch_size": 24,
             "averaging": {"name": "swa", "epochs": 50},
             "tta": 6,
             "branch_weights": "search",
             "augment": ["geometric", {"brightness": 0.2}],
         },
+        unstated={
+            "backbone": "version and size",
+            "clinical_backbone": "size",
+            **dict.fromkeys(("weights", "lr", "lr_schedule"), "value"),
+            "augment": "strengths",
+            "tta": "number of views",
+        },
         deviations=(
-            "strengths of the augmentation and views of TTA are not stated",
+            "version and size of the backbones follow from the published parameter counts",
+            "the rate is that of S5 and S6",
             "weights of the branches are found on held-out training rows",
             "the published parameter counts of AAB fit no reading of the text",
         ),
@@ -171,7 +204,8 @@ PRESETS = {
             "attention": "shared",
             "clinical_weight": 0.1,
             "backbone": "swinv2_tiny_window8_256",
-            **_COSINE_ADAM,
+            **_ADAM,
+            "lr_schedule": "cosine",
             "batch_size": 24,
             "averaging": {"name": "swa", "epochs": 50},
             "tta": 6,
@@ -184,10 +218,15 @@ PRESETS = {
                 "contrast": 0.2,
             },
         },
+        unstated={
+            "backbone": "version",
+            **dict.fromkeys(("weights", "max_epochs"), "value"),
+            "averaging": "epochs",
+            "augment": "strengths",
+            "tta": "number of views",
+        },
         deviations=(
-            "epochs, those that are averaged, views of TTA and strengths of the augmentation are "
-            "not stated; "
-            "the first two are those of S4",
+            "epochs and those that are averaged are those of S4",
             "weights of the branches are found on held-out training rows",
         ),
     ),
@@ -196,7 +235,8 @@ PRESETS = {
         FusionNetClassifier,
         {
             "backbone": "resnet50",
-            **_COSINE_ADAM,
+            **_ADAM,
+            "lr_schedule": "cosine",
             "batch_size": 32,
             "early_stopping": True,
             # As long as the training: nothing stops early, and the best epoch is brought back.
@@ -206,8 +246,13 @@ PRESETS = {
             "augment": {"flip": 0.5, "shift": 0.1},
         },
         wrapper=FusionM4NetClassifier,
+        unstated={"augment": "strengths", "tta": "number of views"},
         deviations=(
-            "no distortions among the augmentations; their strengths and the views are not stated",
+            "no distortions among the augmentations",
+            "a branch's loss is the mean over tasks, where eqs. 6.1 to 6.3 print the sum",
+            "the best epoch is found on held-out training rows, the weights on cross-fitted "
+            "predictions, both on the data set's validation rows in the source; the search is "
+            "exact, search='grid' is the source's",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",
             "leaky metadata (difficulty, management) are out unless the loader is asked for them",
         ),
@@ -219,7 +264,7 @@ PRESETS = {
             "alpha": 0.5,
             "sr_weight": 1.0,
             "backbone": "resnet50",
-            "optimizer": "sgd",
+            "optimizer": {"name": "sgd", "momentum": 0.9},
             "lr": 0.01,
             "lr_schedule": {"name": "step", "step_size": 15, "gamma": 0.1},
             "max_epochs": 70,
@@ -228,9 +273,18 @@ PRESETS = {
             "augment": [{"flip": 0.5, "scale": 0.2}, "color"],
         },
         {"imputation": "neural", "image_steps": ("shades_of_gray", "clahe")},
+        unstated={
+            "optimizer": "momentum",
+            "class_weight": "formula",
+            "augment": "strengths",
+            "prep__image__shadesofgray__power": "value",
+            "prep__image__clahe__clip_limit": "value",
+            "prep__image__clahe__grid": "value",
+        },
         deviations=(
+            "backbone is one of five in the source",
             "standard weighted cross-entropy in place of the printed eq. 3",
-            "strengths of the augmentation and momentum (0.9) are not stated",
+            "the imputing network, and the widths of classifier and decoder, are this package's",
         ),
     ),
 }

@@ -80,6 +80,18 @@ def test_generated_tables_have_a_full_row_for_each(script, names):
         assert len(row.split()) > rows[0].count("\n     - ")
 
 
+def test_table_of_presets_marks_what_sources_leave_open():
+    page = load_script("make_preset_table").make_page()
+    for preset in PRESETS.values():
+        [recipe] = re.findall(
+            rf"^.. rubric:: {preset.system}:.*?\n\n    (.*?)(?=\n\.\.|\Z)", page, re.S | re.M
+        )
+        marked = re.findall(r"^ +(?:# )?(\w+)=.*  # not stated: (.+)$", recipe, re.M)
+        assert dict(marked) == preset.unstated
+    assert "momentum of ``optimizer``" in page
+    assert "    lr=3e-05,  # not stated: value\n" in page
+
+
 def test_table_of_operators_counts_their_weights():
     page = load_script("make_operator_table").make_page()
     # d p weights and p biases for 512 and 256.

@@ -1,15 +1,40 @@
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.ensemble import FusionM4NetClassifier
+from sklearn_skin.ensemble._second_stage import make_second_stage
+from sklearn_skin.modules import make_augmentation
 from sklearn_skin.presets import PRESETS, make_preset
 
 # Widths that attention between stages needs, or the smallest network otherwise.
 BACKBONES = {"ammfm": "convnext_atto", "pemm": "convnext_atto"}
+TWO_IMAGES = ("clinical", "dermoscopy", "fusion")
+BRANCHES = {
+    "jif-mmfa": ("image", "metadata", "fusion"),
+    **dict.fromkeys(("ammfm", "pemm", "fusionm4net"), TWO_IMAGES),
+}
 SMALL = {"max_epochs": 1, "image_size": 32, "batch_size": 12, "random_state": 0, "cache_dir": None}
+
+
+def load_recipes():
+    path = Path(__file__).with_name("published_recipes.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PUBLISHED = load_recipes()
+SETTINGS = [(name, key) for name, recipe in PUBLISHED.RECIPES.items() for key in recipe]
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +48,84 @@ def lesions():
 
 def test_every_system_has_a_preset():
     assert sorted(preset.system for preset in PRESETS.values()) == [f"S{i}" for i in range(8)]
+
+
+def network_of(model):
+    return model["net"] if "net" in model.named_steps else model["model"].first_stage
+
+
+def what_is_set(name):
+    """Return everything that a preset sets, with the names of the published recipes."""
+    preset = PRESETS[name]
+    steps = {"transformer": preset.transformer, "sampler": preset.sampler or {}}
+    set_there = {f"{step}.{key}": value for step in steps for key, value in steps[step].items()}
+    return preset.parameters | set_there
+
+
+def look_up(name, key):
+    """Return a preset's setting, made comparable: classes by name, augmentation by its options."""
+    model = make_preset(name)
+    network = network_of(model)
+    if key == "steps":
+        return [type(step).__name__ for _, step in model.steps]
+    if key == "first_stage":
+        return type(network).__name__
+    if "." in key:
+        return what_is_set(name)[key]
+    value = (model if "__" in key else network).get_params()[key]
+    if key == "augment":
+        options = {} if value is None else make_augmentation(value).options
+        return {option: strength for option, strength in options.items() if strength}
+    return type(value).__name__ if hasattr(value, "get_params") else value
+
+
+@pytest.mark.parametrize(("name", "key"), SETTINGS)
+def test_a_setting_is_what_its_source_states(name, key):
+    assert look_up(name, key) == PUBLISHED.RECIPES[name][key].value
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_nothing_is_set_that_was_not_looked_up_in_the_source(name):
+    recipe = PUBLISHED.RECIPES[name]
+    assert set(what_is_set(name)) <= set(recipe)
+    unstated = {key: setting.open for key, setting in recipe.items() if setting.open}
+    assert PRESETS[name].unstated == unstated
+
+
+def cross_entropies(outputs, codes):
+    """Return by branch the sum over tasks of the mean cross-entropy, in float64."""
+    rows = np.arange(len(codes))
+    return {
+        branch: sum(
+            -log_softmax(logits.double().numpy(), axis=1)[rows, codes[:, task]].mean()
+            for task, logits in enumerate(tasks)
+        )
+        for branch, tasks in outputs.items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_the_loss_is_that_of_the_source(name):
+    torch.manual_seed(0)
+    net = network_of(make_preset(name))
+    branches = BRANCHES.get(name, ("fusion",))
+    tasks = [3, 2] if branches == TWO_IMAGES else [3]
+    outputs = {branch: [torch.randn(4, n) for n in tasks] for branch in branches}
+    codes = np.array([[0, 1], [2, 0], [1, 1], [0, 0]])[:, : len(tasks)]
+    expected = cross_entropies(outputs, codes)
+    if name == "sr-fusion":
+        outputs |= {"reconstruction": torch.rand(4, 3, 2, 2), "target": torch.rand(4, 3, 2, 2)}
+        error = (outputs["reconstruction"] - outputs["target"]).double().numpy()
+        expected["squared error"] = (error**2).mean()
+    loss = net.make_loss(SimpleNamespace(image_columns=["image"], n_metadata=1), net)
+    found = loss(outputs, torch.from_numpy(codes)).item()
+    assert found == pytest.approx(PUBLISHED.LOSSES[name](expected), rel=1e-5)
+
+
+def test_the_second_stage_of_fusionm4net_is_a_support_vector_machine():
+    # 6.3.3: scikit-learn's defaults, and the kernel that is one of them.
+    machine = make_second_stage(make_preset("fusionm4net")["model"].second_stage, 0)
+    assert (type(machine).__name__, machine.kernel, machine.C) == ("SVC", "rbf", 1.0)
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -39,27 +142,6 @@ def test_presets_fit(name, lesions):
     data = lesions[name in two_images]
     proba = model.fit(data.data, data.target).predict_proba(data.data)
     assert_allclose(proba.sum(axis=1), 1.0)
-
-
-def test_the_recipe_of_a_source_is_there():
-    net = make_preset("jif-mmfa")["net"]
-    assert (net.optimizer, net.lr, net.max_epochs, net.patience) == ("sgd", 0.005, 150, 30)
-    # Flips and turns.
-    assert [
-        PRESETS[name].parameters["tta"] for name in ("jif-mmfa", "ammfm", "pemm", "fusionm4net")
-    ] == [6] * 4
-    augment = make_preset("pemm")["net"].augment
-    assert set(augment) == {"flip", "rotate", "shift", "brightness", "contrast"}
-    net = make_preset("dermiresnet-fusion")["net"]
-    assert len(net.classifier_hidden) == 1 and set(net.augment) == {
-        "flip",
-        "rotate",
-        "scale",
-        "noise",
-    }
-    assert make_preset("dermiresnet-fusion")["sample"].n_per_class == 6000
-    steps = make_preset("sr-fusion")["prep"].get_params()
-    assert "image__shadesofgray__power" in steps and "image__clahe__clip_limit" in steps
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
