@@ -130,6 +130,21 @@ def test_models_of_the_examples_can_be_made():
     assert list(scripts["ham10000"].make_models("lcnet_050", 32, 1, 0)) == rows
 
 
+def labels_of(page):
+    return re.findall(r"^\.\. _(\w+):$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_references_are_there_once_and_are_cited():
+    listed = labels_of(DOCS / "references.rst")
+    sources = [*(ROOT / "sklearn_skin").rglob("*.py"), *PAGES]
+    texts = [path.read_text(encoding="utf-8") for path in sources]
+    cited = {label for text in texts for label in re.findall(r":ref:`[^`<]+<(\w+)>`", text)}
+    assert len(set(listed)) == len(listed)
+    assert set(listed) <= cited <= {label for page in PAGES for label in labels_of(page)}
+    # "System S1" as a reference would not say where its equations stand.
+    assert not [text for text in texts if re.search(r"\[\d\] Systems? S\d", text)]
+
+
 def test_links_of_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]

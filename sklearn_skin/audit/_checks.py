@@ -218,8 +218,8 @@ def check_leakage(
 
     References
     ----------
-    .. [1] Zauner, "Implementation and benchmarking of perceptual image hash functions",
-       thesis, Upper Austria University of Applied Sciences, 2010.
+    .. [1] :ref:`Zauner (2010) <zauner2010>`, "Implementation and benchmarking of perceptual image
+       hash functions".
 
     Examples
     --------

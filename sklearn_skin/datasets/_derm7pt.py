@@ -150,9 +150,8 @@ def load_derm7pt(root, *, tasks="all", include_leaky=False, on_missing="raise", 
 
     References
     ----------
-    .. [1] Kawahara, Daneshvar, Argenziano and Hamarneh, "Seven-point checklist and skin lesion
-       classification using multitask multimodal neural nets", IEEE Journal of Biomedical and
-       Health Informatics 23, 2019. https://derm.cs.sfu.ca
+    .. [1] :ref:`Kawahara et al. (2019) <kawahara2019>`, "Seven-point checklist and skin lesion
+       classification".
 
     Examples
     --------

@@ -81,9 +81,7 @@ def load_ham10000(root, *, include_leaky=False, on_missing="raise", return_X_y=F
 
     References
     ----------
-    .. [1] Tschandl, Rosendahl and Kittler, "The HAM10000 dataset, a large collection of
-       multi-source dermatoscopic images of common pigmented skin lesions", Scientific Data
-       5, 180161, 2018. https://doi.org/10.7910/DVN/DBW86T
+    .. [1] :ref:`Tschandl et al. (2018) <tschandl2018>`, "The HAM10000 dataset".
 
     Examples
     --------

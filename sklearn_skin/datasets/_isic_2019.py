@@ -93,9 +93,10 @@ def load_isic_2019(root, *, include_leaky=False, on_missing="raise", return_X_y=
 
     References
     ----------
-    .. [1] Combalia et al., "BCN20000: Dermoscopic lesions in the wild", arXiv:1908.02288, 2019;
-       Codella et al., "Skin lesion analysis toward melanoma detection", ISBI 2018;
-       Tschandl et al., "The HAM10000 dataset", Scientific Data 5, 180161, 2018.
+    .. [1] :ref:`Combalia et al. (2019) <combalia2019>`, "BCN20000".
+    .. [2] :ref:`Codella et al. (2018) <codella2018>`, "Skin lesion analysis toward melanoma
+       detection".
+    .. [3] :ref:`Tschandl et al. (2018) <tschandl2018>`, "The HAM10000 dataset".
 
     Examples
     --------

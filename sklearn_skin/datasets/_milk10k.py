@@ -125,7 +125,7 @@ def load_milk10k(
 
     References
     ----------
-    .. [1] MILK study team, "MILK10k", ISIC Archive, 2025. https://doi.org/10.34970/648456
+    .. [1] :ref:`MILK study team (2025) <milk2025>`, "MILK10k".
 
     Examples
     --------

@@ -126,9 +126,7 @@ def load_pad_ufes_20(root, *, include_leaky=False, on_missing="raise", return_X_
 
     References
     ----------
-    .. [1] Pacheco et al., "PAD-UFES-20: A skin lesion dataset composed of patient data and
-       clinical images collected from smartphones", Data in Brief 32, 106221, 2020.
-       https://doi.org/10.17632/zr7vgbcyr2.1
+    .. [1] :ref:`Pacheco et al. (2020) <pacheco2020>`, "PAD-UFES-20".
 
     Examples
     --------

@@ -39,8 +39,8 @@ def shades_of_gray(pixels: Pixels, power: float = 6.0) -> Pixels:
 
     References
     ----------
-    .. [1] G. D. Finlayson and E. Trezzi, "Shades of gray and colour constancy",
-       Color and Imaging Conference, 2004.
+    .. [1] :ref:`Finlayson and Trezzi (2004) <finlayson2004>`, "Shades of gray and colour
+       constancy".
 
     Examples
     --------
@@ -78,8 +78,8 @@ def gray_world(pixels: Pixels) -> Pixels:
 
     References
     ----------
-    .. [1] G. Buchsbaum, "A spatial processor model for object colour perception",
-       Journal of the Franklin Institute 310, 1980.
+    .. [1] :ref:`Buchsbaum (1980) <buchsbaum1980>`, "A spatial processor model for object colour
+       perception".
 
     Examples
     --------
@@ -119,8 +119,8 @@ def clahe(pixels: Pixels, clip_limit: float = 2.0, grid: int | tuple[int, int] =
 
     References
     ----------
-    .. [1] K. Zuiderveld, "Contrast limited adaptive histogram equalization",
-       Graphics Gems IV, 1994.
+    .. [1] :ref:`Zuiderveld (1994) <zuiderveld1994>`, "Contrast limited adaptive histogram
+       equalization".
 
     Examples
     --------
@@ -229,10 +229,9 @@ def remove_hair(
 
     References
     ----------
-    .. [1] T. Lee et al., "DullRazor: a software approach to hair removal from images",
-       Computers in Biology and Medicine 27, 1997.
-    .. [2] A. Telea, "An image inpainting technique based on the fast marching method",
-       Journal of Graphics Tools 9, 2004.
+    .. [1] :ref:`Lee et al. (1997) <lee1997>`, "DullRazor".
+    .. [2] :ref:`Telea (2004) <telea2004>`, "An image inpainting technique based on the fast
+       marching method".
 
     Examples
     --------

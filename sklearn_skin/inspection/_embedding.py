@@ -32,7 +32,7 @@ class EmbeddingDisplay:
 
     References
     ----------
-    .. [1] van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
+    .. [1] :ref:`van der Maaten and Hinton (2008) <maaten2008>`, "Visualizing data using t-SNE".
 
     Examples
     --------

@@ -53,8 +53,7 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
 
     References
     ----------
-    .. [1] Selvaraju et al., "Grad-CAM: visual explanations from deep networks via
-       gradient-based localization", ICCV 2017.
+    .. [1] :ref:`Selvaraju et al. (2017) <selvaraju2017>`, "Grad-CAM".
 
     Examples
     --------

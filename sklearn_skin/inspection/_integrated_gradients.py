@@ -81,7 +81,8 @@ def integrated_gradients(
 
     References
     ----------
-    .. [1] Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017.
+    .. [1] :ref:`Sundararajan et al. (2017) <sundararajan2017>`, "Axiomatic attribution for deep
+       networks".
 
     Examples
     --------

@@ -35,8 +35,8 @@ def mask_overlap(heatmaps, masks):
 
     References
     ----------
-    .. [1] Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126, 2018
-       (pointing game).
+    .. [1] :ref:`Zhang et al. (2018) <zhang2018>`, "Top-down neural attention by excitation
+       backprop"; the pointing game.
 
     Examples
     --------

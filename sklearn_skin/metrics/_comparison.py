@@ -62,8 +62,8 @@ def compare_models(scores, *, alpha=0.05, greater_is_better=True):
 
     References
     ----------
-    .. [1] Demsar, "Statistical comparisons of classifiers over multiple data sets", Journal of
-       Machine Learning Research 7, 2006.
+    .. [1] :ref:`Demšar (2006) <demsar2006>`, "Statistical comparisons of classifiers over multiple
+       data sets".
 
     Examples
     --------

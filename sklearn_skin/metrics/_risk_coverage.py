@@ -42,8 +42,8 @@ def risk_coverage_curve(y_true, y_proba, *, classes=None):
 
     References
     ----------
-    .. [1] Geifman and El-Yaniv, "Selective classification for deep neural networks",
-       NeurIPS 2017.
+    .. [1] :ref:`Geifman and El-Yaniv (2017) <geifman2017>`, "Selective classification for deep
+       neural networks".
 
     Examples
     --------

@@ -46,8 +46,8 @@ class AsymmetricFusionNet(TwoImageNetwork):
 
     References
     ----------
-    .. [1] P. Tang, "Deep learning-based multi-modal fusion method for skin lesion
-       classification", dissertation, Technical University of Munich, 2024, section 5.3.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       5.3.
 
     Examples
     --------

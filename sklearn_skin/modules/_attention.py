@@ -11,8 +11,8 @@ weights of one output position sum to one.
 
 References
 ----------
-P. Tang, "Deep learning-based multi-modal fusion method for skin lesion classification",
-dissertation, Technical University of Munich, 2024, sections 5.3.2.2 (eq. 5.1) and 5.4.2.2.
+:ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", sections 5.3.2.2
+(eq. 5.1) and 5.4.2.2.
 """
 
 import torch

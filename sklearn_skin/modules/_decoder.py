@@ -24,7 +24,8 @@ class Decoder(nn.Module):
 
     References
     ----------
-    .. [1] System S7 of the user guide; the source states six layers and no widths.
+    .. [1] :ref:`Khurshid et al. (2024) <khurshid2024>`, "Multimodal data and auxiliary task
+       integration", section 2.2, which states six layers and no widths.
 
     Examples
     --------

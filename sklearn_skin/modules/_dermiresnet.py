@@ -88,8 +88,8 @@ class DermiResNet(nn.Module):
 
     References
     ----------
-    .. [1] The DermiResNet section of a study of eight fusion operators on HAM10000 (system S1
-       of the user guide). Eq. 3: :math:`y = F(x) + \alpha x`.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       section 3.4.2; eq. 3 is :math:`y = F(x) + \alpha x`.
 
     Examples
     --------

@@ -42,9 +42,7 @@ class FusionNet(TwoImageNetwork):
 
     References
     ----------
-    .. [1] P. Tang, X. Yan, Y. Nan, S. Xiang, S. Krammer and T. Lasser, "FusionM4Net: A
-       multi-stage multi-modal learning algorithm for multi-label skin lesion classification",
-       Medical Image Analysis 76, 2022.
+    .. [1] :ref:`Tang et al. (2022) <tang2022>`, "FusionM4Net".
 
     Examples
     --------

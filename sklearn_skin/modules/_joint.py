@@ -63,7 +63,10 @@ class JointFusionNet(LesionNetwork):
 
     References
     ----------
-    .. [1] Systems S0, S1 and S3 (structure JF) of the user guide.
+    .. [1] :ref:`Anonymous (undated) <efficientnet_readme>`, "multimodal-skin-lesion-efficientnet".
+    .. [2] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures".
+    .. [3] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       4.2.2, the structure JF.
 
     Examples
     --------

@@ -35,7 +35,8 @@ class JointIndividualNet(JointFusionNet):
 
     References
     ----------
-    .. [1] System S3 of the user guide (structure JIF), eq. 4.5.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       4.2.2, the structure JIF, eq. 4.5.
 
     Examples
     --------

@@ -76,7 +76,8 @@ class LesionNet(LesionNetwork):
 
     References
     ----------
-    .. [1] System S2 of the user guide.
+    .. [1] :ref:`Gyeletshen (undated) <gyeletshen>`, "Skin lesion classification on the MILK10K
+       dataset", section IV.
 
     Examples
     --------

@@ -35,8 +35,7 @@ class MissingModality(nn.Module):
 
     References
     ----------
-    .. [1] Neverova et al., "ModDrop: adaptive multi-modal gesture recognition", IEEE TPAMI 38,
-       2016.
+    .. [1] :ref:`Neverova et al. (2016) <neverova2016>`, "ModDrop".
 
     Examples
     --------

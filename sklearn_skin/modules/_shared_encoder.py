@@ -55,8 +55,8 @@ class SharedFusionNet(TwoImageNetwork):
 
     References
     ----------
-    .. [1] P. Tang, "Deep learning-based multi-modal fusion method for skin lesion
-       classification", dissertation, Technical University of Munich, 2024, section 5.4.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       5.4.
 
     Examples
     --------

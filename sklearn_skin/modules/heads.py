@@ -94,6 +94,11 @@ def fusion_head(in_features: int, n_classes: Sequence[int], *, dropout: float = 
     -------
     head : TaskHeads
 
+    References
+    ----------
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", chapters
+       5 and 6.
+
     Examples
     --------
     >>> from sklearn_skin.modules.heads import fusion_head

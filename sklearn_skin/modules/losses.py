@@ -45,7 +45,7 @@ def weighted_cross_entropy(
 
     References
     ----------
-    .. [1] Lin et al., "Focal loss for dense object detection", ICCV 2017, eq. 5.
+    .. [1] :ref:`Lin et al. (2017) <lin2017>`, "Focal loss for dense object detection", eq. 5.
 
     Examples
     --------

@@ -45,7 +45,8 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S4 of the user guide.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       5.3.
 
     Examples
     --------

@@ -33,9 +33,9 @@ class FusionNetClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S6 of the user guide; Tang et al., "FusionM4Net: a multi-stage multi-modal
-       learning algorithm for multi-label skin lesion classification", Medical Image
-       Analysis 76, 2022.
+    .. [1] :ref:`Tang et al. (2022) <tang2022>`, "FusionM4Net".
+    .. [2] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", chapter
+       6.
 
     Examples
     --------

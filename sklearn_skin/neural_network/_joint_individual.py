@@ -47,7 +47,9 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S3 of the user guide, structure JIF, eq. 4.5.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       4.2.2, eq. 4.5.
+    .. [2] :ref:`Tang et al. (2024) <tang2024jif>`, "Joint-individual fusion structure".
 
     Examples
     --------

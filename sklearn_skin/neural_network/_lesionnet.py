@@ -45,7 +45,8 @@ class LesionNetClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S2 of the user guide.
+    .. [1] :ref:`Gyeletshen (undated) <gyeletshen>`, "Skin lesion classification on the MILK10K
+       dataset".
 
     Examples
     --------

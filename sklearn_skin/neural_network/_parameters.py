@@ -55,9 +55,10 @@ class NetworkParameters:
         Share of rows held out where training needs a validation set and `X_val` is not given.
     averaging : {"swa", "ema"} or dict, default=None
         Average weights: "swa" those after each of the last quarter of the epochs (stochastic weight
-        averaging), ``{"name": "swa", "epochs": 50}`` after the last 50; "ema" those of all steps
-        with a decay of 0.99, ``{"name": "ema", "decay": 0.999}`` with another. The average takes
-        the place of the best epoch that `early_stopping` brings back.
+        averaging of :ref:`Izmailov et al. (2018) <izmailov2018>`),
+        ``{"name": "swa", "epochs": 50}`` after the last 50; "ema" those of all steps with a decay
+        of 0.99, ``{"name": "ema", "decay": 0.999}`` with another. The average takes the place of
+        the best epoch that `early_stopping` brings back.
     precision : {"fp32", "bf16"}, default="fp32"
         Arithmetic of the forward pass.
     device : str, default="auto"

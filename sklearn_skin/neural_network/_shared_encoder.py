@@ -51,7 +51,8 @@ class SharedFusionClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S5 of the user guide.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", section
+       5.4.
 
     Examples
     --------

@@ -46,7 +46,8 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
 
     References
     ----------
-    .. [1] System S7 of the user guide, eqs. 1, 2 and 4.
+    .. [1] :ref:`Khurshid et al. (2024) <khurshid2024>`, "Multimodal data and auxiliary task
+       integration", eqs. 1, 2 and 4.
 
     Examples
     --------

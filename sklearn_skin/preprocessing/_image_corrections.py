@@ -30,8 +30,8 @@ class ShadesOfGray(BaseImageTransformer):
 
     References
     ----------
-    .. [1] G. D. Finlayson and E. Trezzi, "Shades of gray and colour constancy",
-       Color and Imaging Conference, 2004.
+    .. [1] :ref:`Finlayson and Trezzi (2004) <finlayson2004>`, "Shades of gray and colour
+       constancy".
 
     Examples
     --------
@@ -62,8 +62,8 @@ class GrayWorld(BaseImageTransformer):
 
     References
     ----------
-    .. [1] G. Buchsbaum, "A spatial processor model for object colour perception",
-       Journal of the Franklin Institute 310, 1980.
+    .. [1] :ref:`Buchsbaum (1980) <buchsbaum1980>`, "A spatial processor model for object colour
+       perception".
 
     Examples
     --------
@@ -96,8 +96,8 @@ class CLAHE(BaseImageTransformer):
 
     References
     ----------
-    .. [1] K. Zuiderveld, "Contrast limited adaptive histogram equalization",
-       Graphics Gems IV, 1994.
+    .. [1] :ref:`Zuiderveld (1994) <zuiderveld1994>`, "Contrast limited adaptive histogram
+       equalization".
 
     Examples
     --------
@@ -145,10 +145,9 @@ class HairRemoval(BaseImageTransformer):
 
     References
     ----------
-    .. [1] T. Lee et al., "DullRazor: a software approach to hair removal from images",
-       Computers in Biology and Medicine 27, 1997.
-    .. [2] A. Telea, "An image inpainting technique based on the fast marching method",
-       Journal of Graphics Tools 9, 2004.
+    .. [1] :ref:`Lee et al. (1997) <lee1997>`, "DullRazor".
+    .. [2] :ref:`Telea (2004) <telea2004>`, "An image inpainting technique based on the fast
+       marching method".
 
     Examples
     --------

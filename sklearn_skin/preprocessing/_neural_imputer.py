@@ -93,10 +93,9 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] P. Vincent et al., "Extracting and composing robust features with denoising
-       autoencoders", ICML, 2008.
-    .. [2] L. Gondara and K. Wang, "MIDA: multiple imputation using denoising autoencoders",
-       PAKDD, 2018.
+    .. [1] :ref:`Vincent et al. (2008) <vincent2008>`, "Extracting and composing robust features
+       with denoising autoencoders".
+    .. [2] :ref:`Gondara and Wang (2018) <gondara2018>`, "MIDA".
 
     Examples
     --------

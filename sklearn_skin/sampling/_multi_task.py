@@ -61,8 +61,8 @@ class MultiTaskSampler(BaseSampler):
 
     References
     ----------
-    .. [1] Deming and Stephan, "On a least squares adjustment of a sampled frequency table when
-       the expected marginal totals are known", Annals of Mathematical Statistics 11, 1940.
+    .. [1] :ref:`Deming and Stephan (1940) <deming1940>`, "On a least squares adjustment of a
+       sampled frequency table".
 
     Examples
     --------

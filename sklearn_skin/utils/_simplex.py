@@ -90,8 +90,7 @@ def search_simplex_weights(
 
     References
     ----------
-    .. [1] Tang et al., "FusionM4Net: A multi-stage multi-modal learning algorithm for
-       multi-label skin lesion classification", Medical Image Analysis 76, 2022.
+    .. [1] :ref:`Tang et al. (2022) <tang2022>`, "FusionM4Net".
 
     Examples
     --------

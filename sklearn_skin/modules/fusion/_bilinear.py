@@ -72,7 +72,8 @@ class BilinearFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eqs. 8 and 9.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eqs. 8 and 9.
 
     Examples
     --------

@@ -25,7 +25,8 @@ class ConcatFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 4.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 4.
 
     Examples
     --------

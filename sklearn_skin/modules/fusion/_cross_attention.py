@@ -43,7 +43,8 @@ class CrossAttentionFusion(TokenFusion):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 13.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 13.
 
     Examples
     --------

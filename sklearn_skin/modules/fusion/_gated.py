@@ -26,9 +26,9 @@ class GatedFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eqs. 10 and 11.
-    .. [2] Arevalo et al., "Gated multimodal networks", Neural Computing and Applications 32,
-       2020.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eqs. 10 and 11.
+    .. [2] :ref:`Arevalo et al. (2020) <arevalo2020>`, "Gated multimodal networks".
 
     Examples
     --------

@@ -24,7 +24,8 @@ class HadamardFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 6.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 6.
 
     Examples
     --------

@@ -40,8 +40,8 @@ class MetaBlockFusion(FusionOperator):
 
     References
     ----------
-    .. [1] Pacheco and Krohling, "An attention-based mechanism to combine images and metadata
-       in deep learning models applied to skin cancer classification", IEEE JBHI 25, 2021.
+    .. [1] :ref:`Pacheco and Krohling (2021) <pacheco2021>`, "An attention-based mechanism to
+       combine images and metadata".
 
     Examples
     --------

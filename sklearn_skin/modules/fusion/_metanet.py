@@ -29,8 +29,7 @@ class MetaNetFusion(FusionOperator):
 
     References
     ----------
-    .. [1] Li et al., "Fusing metadata and dermoscopy images for skin disease diagnosis",
-       ISBI 2020.
+    .. [1] :ref:`Li et al. (2020) <li2020>`, "Fusing metadata and dermoscopy images".
 
     Examples
     --------

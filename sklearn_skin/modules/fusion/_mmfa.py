@@ -51,7 +51,8 @@ class MMFAFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S3 of the user guide, eqs. 4.6 to 4.10.
+    .. [1] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", eqs. 4.6
+       to 4.10.
 
     Examples
     --------

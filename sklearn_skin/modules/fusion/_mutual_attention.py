@@ -68,9 +68,10 @@ class MutualAttentionFusion(TokenFusion):
 
     References
     ----------
-    .. [1] Cai et al., "A multimodal transformer to fuse images and metadata for skin disease
-       classification", The Visual Computer 39, 2023.
-    .. [2] System S3 of the user guide.
+    .. [1] :ref:`Cai et al. (2023) <cai2023>`, "A multimodal transformer to fuse images and
+       metadata".
+    .. [2] :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", chapter
+       4.
 
     Examples
     --------

@@ -55,8 +55,9 @@ class SelfAttentionFusion(TokenFusion):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 12.
-    .. [2] Vaswani et al., "Attention is all you need", NeurIPS 2017.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 12.
+    .. [2] :ref:`Vaswani et al. (2017) <vaswani2017>`, "Attention is all you need".
 
     Examples
     --------

@@ -34,8 +34,10 @@ class TensorFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 7.
-    .. [2] Zadeh et al., "Tensor fusion network for multimodal sentiment analysis", EMNLP 2017.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 7.
+    .. [2] :ref:`Zadeh et al. (2017) <zadeh2017>`, "Tensor fusion network for multimodal sentiment
+       analysis".
 
     Examples
     --------

@@ -27,7 +27,8 @@ class WeightedConcatFusion(FusionOperator):
 
     References
     ----------
-    .. [1] System S1 of the user guide, eq. 5.
+    .. [1] :ref:`Das et al. (2025) <das2025>`, "Comparative analysis of multimodal architectures",
+       eq. 5.
 
     Examples
     --------
