@@ -48,15 +48,15 @@ COLUMNS = {
 WORDS = {"network": {"regular": "typical", "irregular": "atypical"}}
 # The second stage of FusionM4Net learns from one half of the training rows, as the source's does.
 SETTINGS = {"pemm": {}, "fusionm4net": {"model__cv": "half"}}
-SMALL = {"weights": None, "backbone": "test_resnet", "image_size": 32, "lr": 1e-3, "max_epochs": 4}
-AVERAGING = {"pemm": {"averaging": {"name": "swa", "epochs": 2}}}
+SMALL = {"weights": None, "backbone": "test_resnet", "image_size": 32, "lr": 1e-3, "max_epochs": 8}
+OWN = {"pemm": {"backbone": "test_efficientnet", "averaging": {"name": "swa", "epochs": 3}}}
 
 
 # %%
 # Drawn lesions in the layout that the owners publish: two images, eight tasks, three parts.
 
 
-def write_release(root, n_lesions=120):
+def write_release(root, n_lesions=200):
     """Write drawn lesions as ``release_v0`` and return the folder."""
     images = ("clinical", "dermoscopy")
     drawn = make_lesions(
@@ -91,7 +91,7 @@ root = sys.argv[1] if len(sys.argv) > 1 else None
 small = {}
 if root is None:
     root = write_release(Path(tempfile.mkdtemp(), "release_v0"))
-    small = {name: SMALL | AVERAGING.get(name, {}) for name in SETTINGS}
+    small = {name: SMALL | OWN.get(name, {}) for name in SETTINGS}
 derm = load_derm7pt(root)
 print({name: len(rows) for name, rows in derm.splits.items()})
 

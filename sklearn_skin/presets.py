@@ -166,7 +166,7 @@ PRESETS = {
         },
         deviations=(
             "backbone is one of five in the source",
-            "validation rows for early stopping are held out of the training rows",
+            "without `X_val`, rows for early stopping are held out of the training rows",
         ),
     ),
     "ammfm": Preset(
@@ -193,7 +193,7 @@ PRESETS = {
         deviations=(
             "version and size of the backbones follow from the published parameter counts",
             "the rate is that of S5 and S6",
-            "weights of the branches are found on held-out training rows",
+            "without `X_val`, weights of the branches are found on held-out training rows",
             "the published parameter counts of AAB fit no reading of the text",
         ),
     ),
@@ -227,7 +227,7 @@ PRESETS = {
         },
         deviations=(
             "epochs and those that are averaged are those of S4",
-            "weights of the branches are found on held-out training rows",
+            "without `X_val`, weights of the branches are found on held-out training rows",
         ),
     ),
     "fusionm4net": Preset(
@@ -250,9 +250,8 @@ PRESETS = {
         deviations=(
             "no distortions among the augmentations",
             "a branch's loss is the mean over tasks, where eqs. 6.1 to 6.3 print the sum",
-            "the best epoch is found on held-out training rows, the weights on cross-fitted "
-            "predictions, both on the data set's validation rows in the source; the search is "
-            "exact, search='grid' is the source's",
+            "without `X_val`, the best epoch is found on held-out training rows and the weights on "
+            "cross-fitted predictions; the search is exact, search='grid' is the source's",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",
             "leaky metadata (difficulty, management) are out unless the loader is asked for them",
         ),

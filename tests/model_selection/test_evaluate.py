@@ -11,8 +11,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
+from skorch.callbacks import Callback
 
+from sklearn_skin.datasets import make_lesions
 from sklearn_skin.model_selection import PROTOCOLS, evaluate
+from sklearn_skin.presets import make_preset
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -171,3 +174,31 @@ def test_unknown_protocols_and_missing_parts_are_named(data):
     data.pop("splits")
     with pytest.raises(ValueError, match="'derm7pt' needs the published parts, `data.splits`"):
         evaluate(GaussianNB(), data, protocol="derm7pt")
+
+
+class SeenRows(Callback):
+    valid = []
+
+    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+        SeenRows.valid.append(list(dataset_valid.table.row_names))
+
+
+@pytest.mark.parametrize("name", ["pemm", "fusionm4net"])
+def test_a_preset_gets_the_published_validation_rows(name):
+    images = ("clinical", "dermoscopy")
+    lesions = make_lesions(24, n_tasks=2, image_columns=images, image_size=16, random_state=0)
+    lesions.splits = dict(zip(("train", "valid", "test"), np.split(np.arange(24), [10, 16])))
+    tiny = {"backbone": "test_resnet", "weights": None, "image_size": 32, "max_epochs": 1, "tta": 1}
+    model = make_preset(name, random_state=0, averaging=None, **tiny)
+    seen = SeenRows()
+    model.set_params(
+        **{"net__callbacks" if name == "pemm" else "model__first_stage__callbacks": [seen]}
+    )
+    if name == "fusionm4net":
+        model.set_params(model__cv="half", model__second_stage="logistic_regression")
+    SeenRows.valid.clear()
+    result = evaluate(model, lesions, protocol="derm7pt", n_repeats=1)
+    assert result.runs[["n_train", "n_valid", "n_test"]].values.tolist() == [[10, 6, 8]]
+    assert SeenRows.valid and all(
+        rows == list(lesions.data.index[10:16]) for rows in SeenRows.valid
+    )
