@@ -11,12 +11,18 @@ class ResidualUnit(nn.Module):
         F = \mathrm{BN} \circ \mathrm{conv} \circ \mathrm{dropout} \circ
         \mathrm{LeakyReLU} \circ \mathrm{conv}
 
+    With ``norm="conv"``, and A the LeakyReLU after a BatchNorm,
+
+    .. math:: F = A \circ \mathrm{conv} \circ \mathrm{dropout} \circ A \circ \mathrm{conv}
+
     Parameters
     ----------
     channels : int
         Channels of input and output.
     dropout : float, default=0.0
         Probability in [0, 1) of dropping a whole channel between the convolutions.
+    norm : {"block", "conv"}, default="block"
+        One BatchNorm at the end, or BatchNorm and LeakyReLU after each convolution.
 
     Attributes
     ----------
@@ -30,16 +36,21 @@ class ResidualUnit(nn.Module):
     torch.Size([2, 4, 8, 8])
     """
 
-    def __init__(self, channels: int, dropout: float = 0.0) -> None:
+    def __init__(self, channels: int, dropout: float = 0.0, norm: str = "block") -> None:
         super().__init__()
+        if norm not in ("block", "conv"):
+            raise ValueError(f"`norm` must be one of ['block', 'conv']; got {norm!r}.")
+        each = norm == "conv"
         self.alpha = nn.Parameter(torch.ones(()))
         self.residual = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1),
+            # BatchNorm takes a bias before it away and has one of its own.
+            nn.Conv2d(channels, channels, 3, padding=1, bias=not each),
+            *[nn.BatchNorm2d(channels)] * each,
             nn.LeakyReLU(),
             nn.Dropout2d(dropout),
-            # BatchNorm takes a bias before it away and has one of its own.
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
+            *[nn.LeakyReLU()] * each,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +75,8 @@ class DermiResNet(nn.Module):
     Each stage halves the sides of the map, so that an image of side s gives a map of side s/16.
     Dropout acts in the residual units of the last two stages. The vector is the pooled map
     through Linear, LeakyReLU, Linear; the softmax that the source puts on this feature vector
-    is left out.
+    is left out. The source draws a residual unit with one BatchNorm, at its end, and writes that
+    BatchNorm and LeakyReLU follow each of its convolutions; `norm` chooses.
 
     Parameters
     ----------
@@ -78,6 +90,9 @@ class DermiResNet(nn.Module):
         Length of the feature vector.
     dropout : float, default=0.3
         Probability in [0, 1) of dropping a channel in the later half of the residual units.
+    norm : {"block", "conv"}, default="block"
+        Residual units as drawn, with one BatchNorm, or as written, with BatchNorm and LeakyReLU
+        after each convolution. The strided blocks are always as drawn.
 
     Attributes
     ----------
@@ -108,6 +123,7 @@ class DermiResNet(nn.Module):
         stem_channels: int = 32,
         vector_features: int = 512,
         dropout: float = 0.3,
+        norm: str = "block",
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(in_chans, stem_channels, 3, padding=1), nn.LeakyReLU())
@@ -115,7 +131,7 @@ class DermiResNet(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(
                 _conv_block(widths[i], widths[i + 1]),
-                ResidualUnit(widths[i + 1], dropout if i >= len(channels) // 2 else 0.0),
+                ResidualUnit(widths[i + 1], dropout if i >= len(channels) // 2 else 0.0, norm),
             )
             for i in range(len(channels))
         )

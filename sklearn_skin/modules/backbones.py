@@ -14,6 +14,9 @@ from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._timm_body import make_timm_body
 from sklearn_skin.modules._weights import load_weights
 
+# Name -> `norm` of DermiResNet; "_bn" as in timm's names of VGGs.
+_DERMIRESNETS = {"dermiresnet": "block", "dermiresnet_bn": "conv"}
+
 
 class Backbone(nn.Module):
     """A network from images to a feature map, and from the map to a vector.
@@ -178,13 +181,13 @@ def _check_name(name: str) -> None:
     timm = import_timm()
     if not isinstance(name, str):
         raise TypeError(f"`backbone` must be a name; got {type(name).__name__}.")
-    if name == "dermiresnet" or timm.is_model(name.split(".")[0]):
+    if name in _DERMIRESNETS or timm.is_model(name.split(".")[0]):
         return
-    known = ["dermiresnet", *timm.list_models()]
+    known = [*_DERMIRESNETS, *timm.list_models()]
     close = difflib.get_close_matches(name, known, n=5, cutoff=0.6)
     hint = f" Did you mean one of {close}?" if close else ""
     raise ValueError(
-        f"`backbone` must be 'dermiresnet' or a name that timm lists "
+        f"`backbone` must be one of {list(_DERMIRESNETS)} or a name that timm lists "
         f"(timm.list_models()); got {name!r}.{hint}"
     )
 
@@ -203,7 +206,8 @@ def make_backbone(
     Parameters
     ----------
     name : str
-        ``"dermiresnet"`` or any name that timm knows, such as ``"resnet50"``.
+        ``"dermiresnet"``, ``"dermiresnet_bn"`` (BatchNorm and LeakyReLU after each convolution
+        of a residual unit) or any name that timm knows, such as ``"resnet50"``.
     weights : "imagenet", path or None, default=None
         Pretrained weights from timm's hub; a local file, safetensors or a torch state dict,
         read without running code; or random weights. The file may have another classifier.
@@ -242,15 +246,14 @@ def make_backbone(
     >>> make_backbone("resnet51")
     Traceback (most recent call last):
         ...
-    ValueError: `backbone` must be 'dermiresnet' or a name that timm lists ...
+    ValueError: `backbone` must be one of ['dermiresnet', ...] or a name that timm lists ...
     """
     _check_name(name)
-    if name == "dermiresnet":
-        body = DermiResNet(in_chans)
+    if name in _DERMIRESNETS:
+        body = DermiResNet(in_chans, norm=_DERMIRESNETS[name])
         if weights == "imagenet":
             raise ValueError(
-                "Backbone 'dermiresnet' has no pretrained weights; pass weights=None or a "
-                "local file."
+                f"Backbone {name!r} has no pretrained weights; pass weights=None or a local file."
             )
         if weights is not None:
             load_weights(body, weights, name, in_chans)

@@ -27,7 +27,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
     image_columns : "auto", str or list of str, default="auto"
         Columns that hold images; "auto" takes those of dtype `image`.
     backbone : str, default="resnet18"
-        Name of a timm model, or "dermiresnet".
+        Name of a timm model, "dermiresnet" or "dermiresnet_bn".
     weights : "imagenet", path or None, default="imagenet"
         Weights of the backbone: downloaded by timm, a local file, or random.
     image_size : int or (int, int), default=224

@@ -119,7 +119,7 @@ class ImageParameters:
         Columns of X that hold images. "auto" takes the columns of dtype `image`; a text
         column of paths may be named. All other numeric columns are metadata.
     backbone : str, default="resnet18"
-        Name of a timm model, or "dermiresnet".
+        Name of a timm model, "dermiresnet" or "dermiresnet_bn".
     weights : "imagenet", path or None, default="imagenet"
         Initial weights of the backbone: downloaded by timm, read from a local safetensors or
         torch file, or random.

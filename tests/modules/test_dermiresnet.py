@@ -1,6 +1,10 @@
 """DermiResNet: shape of the network, weighted shortcuts."""
 
+import numpy as np
+import pytest
 import torch
+from numpy.testing import assert_allclose
+from scipy.signal import correlate
 from torch import nn
 
 from sklearn_skin.modules import DermiResNet, make_backbone
@@ -30,6 +34,54 @@ def test_unit_is_residual_plus_alpha_times_input():
         residual = unit(x) - x
         unit.alpha.fill_(-2.5)
         torch.testing.assert_close(unit(x), residual - 2.5 * x)
+
+
+def reference_unit(p, x, norm):
+    """The docstring's formulas in NumPy; without dropout, as in evaluation."""
+
+    def conv(x, i):
+        bias = p.get(f"residual.{i}.bias", np.zeros(x.shape[1]))
+        padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        maps = [[correlate(row, kernel, "valid")[0] for kernel in p[f"residual.{i}.weight"]]
+                for row in padded]  # fmt: skip
+        return np.array(maps) + bias[:, None, None]
+
+    def batch_norm(x, i):
+        mean, var, scale, shift = (
+            p[f"residual.{i}.{name}"][:, None, None]
+            for name in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / np.sqrt(var + 1e-5) * scale + shift
+
+    def leaky(x):
+        return np.where(x > 0, x, 0.01 * x)
+
+    if norm == "conv":
+        inner = leaky(batch_norm(conv(x, 0), 1))
+        return leaky(batch_norm(conv(inner, 4), 5)) + p["alpha"] * x
+    return batch_norm(conv(leaky(conv(x, 0)), 3), 4) + p["alpha"] * x
+
+
+@pytest.mark.parametrize("norm", ["block", "conv"])
+def test_unit_follows_its_formula(norm):
+    torch.manual_seed(0)
+    unit = ResidualUnit(3, dropout=0.5, norm=norm).double().eval()
+    for module in unit.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+    x = torch.randn(2, 3, 5, 4, dtype=torch.float64)
+    weights = {name: value.numpy() for name, value in unit.state_dict().items()}
+    assert_allclose(unit(x).detach(), reference_unit(weights, x.numpy(), norm), atol=1e-10)
+
+
+def test_backbone_s_name_chooses_the_norm_of_its_units():
+    for name, norms in (("dermiresnet", 1), ("dermiresnet_bn", 2)):
+        for unit in units(make_backbone(name)):
+            assert sum(isinstance(m, nn.BatchNorm2d) for m in unit.modules()) == norms
+    with pytest.raises(ValueError, match=r"`norm` must be one of \['block', 'conv'\]; got 'batch'"):
+        DermiResNet(norm="batch")
 
 
 def test_stages_halve_the_map_and_widen_it():
