@@ -135,7 +135,7 @@ class DermiResNet(nn.Module):
             )
             for i in range(len(channels))
         )
-        self.projection = nn.Sequential(
+        self.projection: nn.Module = nn.Sequential(
             nn.Linear(channels[-1], vector_features),
             nn.LeakyReLU(),
             nn.Linear(vector_features, vector_features),
@@ -154,3 +154,8 @@ class DermiResNet(nn.Module):
         """Map feature maps (n, d, h, w) to vectors (n, vector_features)."""
         vector: Tensor = self.projection(maps.mean(dim=(2, 3)))
         return vector
+
+    def drop_vector(self) -> None:
+        """Leave out the projection: `pool` then averages the map."""
+        self.projection = nn.Identity()
+        self.vector_features = self.out_features

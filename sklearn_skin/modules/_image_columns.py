@@ -57,13 +57,17 @@ class ImageColumns(nn.Module):
         self.backbones = nn.ModuleList(backbones)
         self.map_widths = [self._backbone(j).out_features for j in range(self.n_images)]
         self.map_features = sum(self.map_widths)
-        self.vector_features = sum(self._backbone(j).vector_features for j in range(self.n_images))
 
     def _backbone(self, column: int) -> Backbone:
         # A shared backbone is the first and the last for every column.
         backbone = self.backbones[min(column, len(self.backbones) - 1)]
         assert isinstance(backbone, Backbone)
         return backbone
+
+    @property
+    def vector_features(self) -> int:
+        """Length of what `pool` gives."""
+        return sum(self._backbone(j).vector_features for j in range(self.n_images))
 
     @property
     def frozen(self) -> bool:
@@ -90,3 +94,8 @@ class ImageColumns(nn.Module):
     def pool(self, maps: Sequence[Tensor]) -> Tensor:
         """Concatenate the vectors of k maps into one (n, sum of lengths)."""
         return torch.cat([self._backbone(j).pool(image) for j, image in enumerate(maps)], dim=1)
+
+    def drop_vector(self) -> None:
+        """Leave out the backbones' weights between map and vector, where nothing calls `pool`."""
+        for j in range(self.n_images):
+            self._backbone(j).drop_vector()

@@ -23,7 +23,8 @@ class JointFusionNet(LesionNetwork):
     The images of a row are joined into one image feature f_I (`ImageColumns`). The operator F
     gets the pooled vector or the feature map, and the encoded or the raw metadata, as its
     attributes `takes` and `metadata` say. Without metadata the classifier reads the pooled image
-    (branch ``"image"``), without images the encoded metadata (branch ``"metadata"``).
+    (branch ``"image"``), without images the encoded metadata (branch ``"metadata"``). What nothing
+    reads is not made, or taken out of the backbones.
 
     Parameters
     ----------
@@ -144,6 +145,10 @@ class JointFusionNet(LesionNetwork):
             vector = self.takes == "vector"
             image_dim = images.vector_features if vector else images.map_features
             self.fusion = make_fusion(name, image_dim, metadata_dim, **options)
+        # Pooling may be a network of its own (DermiResNet), so only where someone reads it.
+        self.pools = self._individual or self.fusion is None or self.takes == "vector"
+        if not self.pools:
+            self.images.drop_vector()
 
     def _widths(self) -> dict[str, int]:
         """Return the length of each branch's feature, the fused one last."""
@@ -191,8 +196,7 @@ class JointFusionNet(LesionNetwork):
         check_metadata(metadata, self.n_metadata)
         maps, metadata = self.missing(list(maps), metadata, present)
         found: dict[str, Tensor] = {}
-        # Pooling may be a network of its own (DermiResNet), so only where someone reads it.
-        if maps and (self._individual or self.fusion is None or self.takes == "vector"):
+        if maps and self.pools:
             found["image"] = self.image_dropout(self.images.pool(maps))
         if self.encoder is not None:
             found["metadata"] = self.encoder(metadata)

@@ -99,6 +99,8 @@ class SuperResolutionNet(LesionNetwork):
         if upsampling not in _MODES:
             raise ValueError(f"`upsampling` must be one of {list(_MODES)}; got {upsampling!r}.")
         self.backbone = backbone
+        # Both tasks read the map.
+        backbone.drop_vector()
         self.upsampling = upsampling
         self.n_metadata = n_metadata
         self.missing = MissingModality(
@@ -117,13 +119,8 @@ class SuperResolutionNet(LesionNetwork):
                 batch_norm=False,
                 last_activation=False,
             )
-        self.classifier = TaskHeads(
-            feature_dim,
-            n_classes,
-            hidden=classifier_hidden,
-            dropout=dropout,
-            input_dropout=dropout,
-        )
+        drops: dict[str, Any] = {"dropout": dropout, "input_dropout": dropout}
+        self.classifier = TaskHeads(feature_dim, n_classes, hidden=classifier_hidden, **drops)
         self.decoder = Decoder(backbone.out_features)
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:

@@ -51,6 +51,15 @@ class TimmBody(nn.Module):
         vectors = maps.mean(dim=(2, 3))
         return norm(vectors) if isinstance(norm, nn.Module) else vectors
 
+    def drop_vector(self) -> None:
+        """Leave out the norm after the pool: `pool` then averages the map."""
+        for owner, name in (
+            (getattr(self.network, "head", None), "norm"),
+            (self.network, "fc_norm"),
+        ):
+            if isinstance(getattr(owner, name, None), nn.Module):
+                setattr(owner, name, nn.Identity())
+
 
 def _stages_of(names: Sequence[str], grouped: dict[Any, list[str]], prefix: str) -> list[list[str]]:
     """Order timm's groups of parameters, with whatever timm left out in the first one."""
@@ -102,8 +111,8 @@ def make_timm_body(
             load_weights(network, weights, name, in_chans)
     # timm keeps these with num_classes=0; unused weights would be trained, hashed and saved.
     if not keep_head:
-        for head in ("pre_logits", "conv_head", "norm_head"):
-            if head in head_names(network):
+        for head in ("pre_logits", "conv_head", "norm_head", "attn_pool"):
+            if head in head_names(network) and getattr(network, head) is not None:
                 setattr(network, head, nn.Identity())
     default = network.default_cfg
     size = default["input_size"][-2:] if image_size is None else image_size

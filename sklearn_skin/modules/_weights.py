@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from sklearn_skin.modules._timm import import_timm
 
 # What a timm model holds beside its declared classifier and never uses for a feature map.
-_HEADS = {"VGG": ("pre_logits",), "MobileNetV3": ("conv_head", "norm_head")}
+_HEADS = {
+    "GhostNet": ("conv_head",),
+    "MobileNetV3": ("conv_head", "norm_head"),
+    "VGG": ("pre_logits",),
+    "VisionTransformer": ("attn_pool",),
+}
+# Between map and vector: a file of a network that read maps alone lacks them.
+_VECTOR_PARTS = ("projection", "head.norm", "fc_norm")
 
 
 def head_names(model: nn.Module) -> tuple[str, ...]:
@@ -108,7 +115,8 @@ def load_weights(network: nn.Module, path: str | Path, name: str, in_chans: int)
         If the file belongs to another architecture; the message has the first differing keys.
     """
     rename = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    own, heads = network.state_dict(), tuple(f"{head}." for head in head_names(network))
+    own = network.state_dict()
+    heads = tuple(f"{head}." for head in (*head_names(network), *_VECTOR_PARTS))
 
     def complete(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         try:

@@ -176,6 +176,14 @@ class Backbone(nn.Module):
         vectors: Tensor = self.body.pool(maps)
         return vectors
 
+    def drop_vector(self) -> None:
+        """Leave out the weights between map and vector, for a network that reads maps alone.
+
+        `pool` then averages the map, and `vector_features` is `out_features`.
+        """
+        self.body.drop_vector()
+        self.vector_features = self.out_features
+
 
 def _check_name(name: str) -> None:
     timm = import_timm()

@@ -198,6 +198,23 @@ def test_local_file_of_our_own_backbone(tmp_path, name, saves_head, keep_head):
     assert all(key.removeprefix("body.network.").startswith(heads) for key in apart)
 
 
+@pytest.mark.parametrize("name", ["dermiresnet", "convnext_atto"])
+def test_without_the_vector_the_map_stays_and_its_file_loads(tmp_path, name):
+    torch.manual_seed(0)
+    backbone = make_backbone(name).eval()
+    images = torch.rand(2, 3, 32, 32)
+    maps, whole = backbone(images), set(backbone.state_dict())
+    backbone.drop_vector()
+    assert set(backbone.state_dict()) < whole
+    torch.testing.assert_close(backbone(images), maps)
+    torch.testing.assert_close(backbone.pool(maps), maps.mean(dim=(2, 3)))
+    assert backbone.vector_features == backbone.out_features
+    path = saved(tmp_path, backbone.state_dict(), "w.pth")
+    again = make_backbone(name, weights=path).eval()
+    torch.testing.assert_close(again(images), maps)
+    assert set(again.state_dict()) == whole
+
+
 def test_wrapped_checkpoint(tmp_path):
     source = import_timm().create_model("resnet10t")
     state = {f"module.{key}": value for key, value in source.state_dict().items()}

@@ -11,12 +11,18 @@ from sklearn_skin.modules.fusion import FUSIONS
 GROUPS = [[0], [1, 2, 3], [4, 5]]
 
 
-def make_net(kind=JointFusionNet, n_images=1, n_metadata=6, n_classes=(3, 2), seed=0, **options):
-    torch.manual_seed(seed)
+def make_net(
+    kind=JointFusionNet,
+    n_images=1,
+    n_metadata=6,
+    n_classes=(3, 2),
+    backbone="test_resnet",
+    **options,
+):
+    torch.manual_seed(0)
     n_backbones = min(1, n_images) if options.get("share_backbone") else n_images
-    backbones = [
-        make_backbone("test_resnet", freeze=options.pop("freeze", None)) for _ in range(n_backbones)
-    ]
+    freeze = options.pop("freeze", None)
+    backbones = [make_backbone(backbone, freeze=freeze) for _ in range(n_backbones)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return kind(
@@ -37,10 +43,12 @@ def make_rows(n=4, n_images=1, n_metadata=6, size=32):
 
 
 @pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext", "test_vit3", "dermiresnet"])
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_every_operator_and_gradients_everywhere(kind, fusion):
-    net = make_net(kind, fusion=fusion)
-    images, metadata = make_rows()
+def test_every_operator_and_gradients_everywhere(kind, backbone, fusion):
+    net = make_net(kind, fusion=fusion, backbone=backbone)
+    side = 160 if backbone.startswith("test_vit") else 32
+    images, metadata = make_rows(size=side)
     logits = net(images, metadata.requires_grad_())
     branches = ("image", "metadata", "fusion") if kind is JointIndividualNet else ("fusion",)
     assert tuple(logits) == net.branches == branches

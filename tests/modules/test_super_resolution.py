@@ -36,6 +36,15 @@ def test_the_second_task_trains_the_backbone():
     assert net.classifier.tasks[0].weight.grad is None
 
 
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext", "dermiresnet"])
+def test_every_weight_is_trained(backbone):
+    images, metadata = make_rows()
+    net = SuperResolutionNet(make_backbone(backbone), 5, [3])
+    out = net(images, metadata)
+    (out["reconstruction"].mean() + out["fusion"][0][0].sum()).backward()
+    assert [name for name, weight in net.named_parameters() if weight.grad is None] == []
+
+
 def test_feature_is_the_product():
     net, (images, metadata) = make(), make_rows()
     net.eval()
