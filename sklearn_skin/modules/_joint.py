@@ -22,9 +22,9 @@ class JointFusionNet(LesionNetwork):
 
     The images of a row are joined into one image feature f_I (`ImageColumns`). The operator F
     gets the pooled vector or the feature map, and the encoded or the raw metadata, as its
-    attributes `takes` and `metadata` say. Without metadata the classifier reads the pooled image
-    (branch ``"image"``), without images the encoded metadata (branch ``"metadata"``). What nothing
-    reads is not made, or taken out of the backbones.
+    attributes `takes` and `metadata` say; `fusion_metadata` overrules the latter. Without metadata
+    the classifier reads the pooled image (branch ``"image"``), without images the encoded metadata
+    (branch ``"metadata"``). What nothing reads is not made, or taken out of the backbones.
 
     Parameters
     ----------
@@ -38,14 +38,21 @@ class JointFusionNet(LesionNetwork):
         Name of a fusion operator.
     fusion_options : dict, default=None
         Its parameters.
+    fusion_metadata : {"auto", "raw", "encoded"}, default="auto"
+        What the operator gets of the metadata: what it declares; the metadata as they are; or the
+        encoder's feature f_M, which alone lets the fused feature's loss train the encoder. Tokens
+        of raw metadata are one per group, those of encoded metadata one per element of f_M, since
+        the encoder mixes the groups.
     n_images : int, default=None
         Number of image columns; ``len(backbones)`` by default.
     share_backbone : bool, default=False
         Use one backbone for every image column.
     metadata_hidden : sequence of int, default=(128, 256)
-        Layers of the metadata encoder; not used where an operator reads the raw metadata.
+        Layers of the metadata encoder; not used where only an operator of raw metadata would
+        read it.
     metadata_groups : list of list of int, default=None
-        Columns that encode one raw variable: tokens of attention, and units of dropout.
+        Columns that encode one raw variable: tokens of attention over raw metadata, and units of
+        dropout.
     image_dropout : float, default=0.0
         Dropout on the pooled image, in [0, 1); not used where an operator takes the map.
     classifier_hidden : sequence of int, default=()
@@ -61,6 +68,11 @@ class JointFusionNet(LesionNetwork):
     ----------
     branches : tuple of str
         Keys of what `forward` returns, the final branch last.
+
+    Raises
+    ------
+    ValueError
+        If `fusion` or `fusion_metadata` is unknown, or there is neither image nor metadata.
 
     References
     ----------
@@ -87,6 +99,7 @@ class JointFusionNet(LesionNetwork):
         *,
         fusion: str = "concat",
         fusion_options: dict[str, Any] | None = None,
+        fusion_metadata: str = "auto",
         n_images: int | None = None,
         share_backbone: bool = False,
         metadata_hidden: Sequence[int] = (128, 256),
@@ -110,8 +123,12 @@ class JointFusionNet(LesionNetwork):
             modality_dropout=modality_dropout,
         )
         self.image_dropout = nn.Dropout(image_dropout)
-        groups = {"metadata_groups": metadata_groups} if find_fusion(fusion).uses_groups else {}
-        self._add_fusion(fusion, groups | (fusion_options or {}), metadata_hidden)
+        options = fusion_options or {}
+        self._choose_inputs(fusion, options, fusion_metadata)
+        # The encoder mixes the columns, so its features belong to no group.
+        if find_fusion(fusion).uses_groups and self.reads_raw:
+            options = {"metadata_groups": metadata_groups} | options
+        self._add_fusion(fusion, options, metadata_hidden)
         widths = self._widths()
         # With one modality there is nothing to fuse, and its own branch is the last one.
         self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
@@ -128,11 +145,18 @@ class JointFusionNet(LesionNetwork):
     # needs it before a subclass could have set anything.
     _individual = False
 
+    def _choose_inputs(self, name: str, options: dict[str, Any], metadata: str) -> None:
+        """Decide what the operator gets of the image and of the metadata."""
+        if metadata not in ("auto", "raw", "encoded"):
+            raise ValueError(
+                f"`fusion_metadata` must be one of ['auto', 'encoded', 'raw']; got {metadata!r}."
+            )
+        # Asked of the class: the encoder is made before the operator, which needs its width.
+        self.takes, declared = find_fusion(name).inputs(**options)
+        self.reads_raw = (declared if metadata == "auto" else metadata) == "raw"
+
     def _add_fusion(self, name: str, options: dict[str, Any], hidden: Sequence[int]) -> None:
         """Make the metadata encoder and the operator, as far as anything reads them."""
-        # Asked of the class: the encoder is made before the operator, which needs its width.
-        self.takes, reads = find_fusion(name).inputs(**options)
-        self.reads_raw = reads == "raw"
         fuses = bool(self.images.n_images and self.n_metadata)
         self.encoder: MetadataEncoder | None = None
         metadata_dim = self.n_metadata

@@ -1,5 +1,7 @@
 """Joint fusion: one classifier over a fused feature (systems S0, S1, S3)."""
 
+from sklearn.utils._param_validation import StrOptions
+
 from sklearn_skin.modules import JointFusionNet
 from sklearn_skin.modules.fusion import FUSIONS
 from sklearn_skin.neural_network._base_image import (
@@ -13,6 +15,7 @@ from sklearn_skin.utils import Choice
 FUSION_CONSTRAINTS: dict[str, list] = {
     "fusion": [str],
     "fusion_options": [dict, None],
+    "fusion_metadata": [StrOptions({"auto", "raw", "encoded"})],
     "share_backbone": ["boolean"],
     "metadata_hidden": ["array-like"],
     "image_dropout": [CHANCE],
@@ -35,10 +38,13 @@ class JointFusionClassifier(BaseImageNetwork):
         Fusion operator, a key of `sklearn_skin.modules.fusion.FUSIONS`.
     fusion_options : dict, default=None
         Parameters of the operator, such as ``{"tokens": "vector"}``.
+    fusion_metadata : {"auto", "raw", "encoded"}, default="auto"
+        What the operator reads of the metadata: what it declares itself; the columns as they are;
+        or what the perceptron makes of them.
     share_backbone : bool, default=False
         One backbone for all image columns.
     metadata_hidden : sequence of int, default=(128, 256)
-        Widths of the metadata perceptron. Operators that read the raw metadata go without it.
+        Widths of the metadata perceptron. Operators that read raw metadata go without it.
     image_dropout : float, default=0.0
         Chance in [0, 1) of dropping a pooled image feature. Operators that take the feature map
         go without it.
@@ -86,6 +92,7 @@ class JointFusionClassifier(BaseImageNetwork):
         *,
         fusion="concat",
         fusion_options=None,
+        fusion_metadata="auto",
         share_backbone=False,
         metadata_hidden=(128, 256),
         image_dropout=0.0,
@@ -96,6 +103,7 @@ class JointFusionClassifier(BaseImageNetwork):
         super().__init__(**common)
         self.fusion = fusion
         self.fusion_options = fusion_options
+        self.fusion_metadata = fusion_metadata
         self.share_backbone = share_backbone
         self.metadata_hidden = metadata_hidden
         self.image_dropout = image_dropout

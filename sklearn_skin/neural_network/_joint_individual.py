@@ -32,10 +32,13 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
         Weight β in [0, 1] of the image's loss; the metadata's is 1 - β.
     fusion_options : dict, default=None
         Parameters of the operator.
+    fusion_metadata : {"auto", "raw", "encoded"}, default="auto"
+        What the operator reads of the metadata: what it declares itself; the columns as they are;
+        or the metadata branch's feature, so that all three losses train that branch.
     share_backbone : bool, default=False
         One backbone for all image columns.
     metadata_hidden : sequence of int, default=(128, 256)
-        Widths of the metadata perceptron; operators that read the raw metadata go without it.
+        Widths of the metadata perceptron.
     image_dropout : float, default=0.0
         Chance in [0, 1) of dropping a pooled image feature; operators that take the feature map
         go without it.
@@ -78,6 +81,7 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
         fusion="mmfa",
         beta=0.5,
         fusion_options=None,
+        fusion_metadata="auto",
         share_backbone=False,
         metadata_hidden=(128, 256),
         image_dropout=0.0,
@@ -87,6 +91,7 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
         self.fusion = fusion
         self.beta = beta
         self.fusion_options = fusion_options
+        self.fusion_metadata = fusion_metadata
         self.share_backbone = share_backbone
         self.metadata_hidden = metadata_hidden
         self.image_dropout = image_dropout

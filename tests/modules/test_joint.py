@@ -2,8 +2,11 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+from scipy.special import expit
 
 from sklearn_skin.modules import JointFusionNet, JointIndividualNet, make_backbone
 from sklearn_skin.modules.fusion import FUSIONS
@@ -163,6 +166,61 @@ def test_raw_operators_read_the_metadata_themselves():
         net = make_net(fusion=fusion)
         assert (net.encoder is None) == (FUSIONS[fusion].metadata == "raw")
         assert make_net(JointIndividualNet, fusion=fusion).encoder is not None
+
+
+@pytest.mark.parametrize("reads", ["auto", "raw", "encoded"])
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_the_fused_feature_s_loss_reaches_the_encoder_where_it_is_encoded(fusion, reads):
+    net = make_net(JointIndividualNet, fusion=fusion, fusion_metadata=reads)
+    net(*make_rows())["fusion"][0][0].square().sum().backward()
+    encoded = (FUSIONS[fusion].metadata if reads == "auto" else reads) == "encoded"
+    for weight in net.encoder.parameters():
+        assert (weight.grad is not None) == encoded
+    # Alone, an encoder that nothing reads is not made.
+    alone = make_net(fusion=fusion, fusion_metadata=reads)
+    assert (alone.encoder is not None) == encoded
+
+
+def test_an_operator_of_raw_metadata_reads_the_encoded():
+    """z = pool(V) * s(W2 relu(W1 f + b1) + b2), f = relu(BN(.)) twice, in NumPy."""
+    net = make_net(fusion="metanet", fusion_metadata="encoded").double().eval()
+    for module in net.encoder:
+        if isinstance(module, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(module.running_mean)
+    images, metadata = (part.double() for part in (make_rows()[0][0], make_rows()[1]))
+    p = {name: value.numpy() for name, value in net.state_dict().items()}
+
+    def linear(name, x):
+        return x @ p[f"{name}.weight"].T + p[f"{name}.bias"]
+
+    feature = metadata.numpy()
+    for i in (0, 3):
+        feature = linear(f"encoder.{i}", feature) - p[f"encoder.{i + 1}.running_mean"]
+        feature = feature / np.sqrt(p[f"encoder.{i + 1}.running_var"] + 1e-5)
+        feature = np.maximum(feature * p[f"encoder.{i + 1}.weight"] + p[f"encoder.{i + 1}.bias"], 0)
+    gate = expit(linear("fusion.weigh.2", np.maximum(linear("fusion.weigh.0", feature), 0)))
+    maps = net.features([images])
+    found = net.encode(maps, metadata)["fusion"].detach()
+    assert_allclose(found, maps[0].detach().numpy().mean(axis=(2, 3)) * gate, atol=1e-10)
+
+
+@pytest.mark.parametrize("fusion", ["self_attention", "cross_attention", "mutual_attention"])
+def test_encoded_metadata_are_a_token_per_element(fusion):
+    net = make_net(JointIndividualNet, fusion=fusion, fusion_metadata="encoded").eval()
+    assert net.fusion.tokenise.n_tokens == net.encoder.out_features == 8
+    images, metadata = make_rows()
+    maps = net.features(images)
+    expected = net.fusion(maps[0], net.encoder(metadata))
+    torch.testing.assert_close(net.encode(maps, metadata)["fusion"], expected)
+
+
+def test_an_operator_of_encoded_metadata_reads_the_raw():
+    net = make_net(fusion="concat", fusion_metadata="raw").eval()
+    images, metadata = make_rows()
+    fused = net.encode(net.features(images), metadata)["fusion"]
+    torch.testing.assert_close(fused[:, -6:], metadata)
+    with pytest.raises(ValueError, match=r"`fusion_metadata` must be one of .*; got 'vector'"):
+        make_net(fusion_metadata="vector")
 
 
 def test_groups_become_tokens():

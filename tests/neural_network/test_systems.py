@@ -88,6 +88,17 @@ def test_loss_of_joint_individual_fusion_at_beta():
     assert loss(logits, target).item() == pytest.approx(expected.item())
 
 
+@pytest.mark.parametrize("cls", [JointFusionClassifier, JointIndividualFusionClassifier])
+def test_the_operator_s_metadata_are_a_parameter(cls, X, y, make_net):
+    net = make_net(cls, max_epochs=1, fusion="metablock", metadata_hidden=(8, 4))
+    n_metadata = net.fit(X, y).module_.n_metadata
+    assert net.module_.fusion.scale[0].in_features == n_metadata
+    net.set_params(fusion_metadata="encoded").fit(X, y)
+    assert net.module_.fusion.scale[0].in_features == 4
+    with pytest.raises(ValueError, match="'fusion_metadata' parameter"):
+        net.set_params(fusion_metadata="both").fit(X, y)
+
+
 def test_biased_loss_of_the_shared_network():
     recipe = SimpleNamespace(clinical_weight=0.1)
     loss = SharedFusionClassifier().make_loss(None, recipe)
