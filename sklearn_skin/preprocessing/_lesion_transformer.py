@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -124,7 +125,8 @@ def make_lesion_transformer(
     - ``numeric__clean``, ``numeric__impute__strategy``, ``numeric__scale``;
     - ``categorical__clean``, ``categorical__impute__strategy``,
       ``categorical__encode__min_frequency`` and the other parameters of OneHotEncoder;
-    - with ``imputation="neural"``: ``metadata__impute__<parameter of NeuralImputer>``,
+    - with ``imputation="neural"`` or an imputer:
+      ``metadata__impute__<parameter of the imputer>``,
       ``metadata__encode__numeric``, ``metadata__encode__categorical__min_frequency``.
 
     Parameters
@@ -138,9 +140,11 @@ def make_lesion_transformer(
     group_column : str or None, default=None
         Column that tells which rows belong together. It passes through as it is, for
         estimators that take `group_column`, and is never a feature.
-    imputation : {'simple', 'mean', 'neural'}, default='simple'
+    imputation : {'simple', 'mean', 'neural'} or transformer, default='simple'
         'simple': median of numbers, mode of categories. 'mean': mean instead of median.
-        'neural': :class:`NeuralImputer` on numbers and categories together.
+        'neural': :class:`NeuralImputer` on numbers and categories together. A transformer, such
+        as ``NeuralImputer(fallback="never")``, is cloned in its place; `add_indicator`,
+        `keep_empty_features` and `random_state` are then its own.
     scale : bool, default=True
         Whether to standardise numbers to zero mean and unit variance.
     categorical_imputation : {'most_frequent', 'missing'}, default='most_frequent'
@@ -185,7 +189,6 @@ def make_lesion_transformer(
     1  40.0         0.0       1.0
     2  50.0         1.0       0.0
     """
-    _check_option("imputation", imputation, IMPUTATIONS)
     _check_option("categorical_imputation", categorical_imputation, CATEGORICAL_IMPUTATIONS)
     image_columns = image_columns if image_columns == "auto" else _as_list(image_columns)
 
@@ -194,16 +197,13 @@ def make_lesion_transformer(
 
     images = Pipeline([("lift", ImageLifter(image_root)), *_named_steps(image_steps)])
     blocks = [("image", images, columns_of("image"))]
-    if imputation == "neural":
-        imputer = NeuralImputer(
-            add_indicator=add_indicator,
-            keep_empty_features=keep_empty_features,
-            random_state=random_state,
-        )
-        metadata = _neural_metadata(imputer, scale, categorical_imputation)
+    gaps = {"add_indicator": add_indicator, "keep_empty_features": keep_empty_features}
+    imputer = _as_imputer(imputation, random_state=random_state, **gaps)
+    if imputer is not None:
+        metadata = _jointly(imputer, scale, categorical_imputation)
         blocks.append(("metadata", metadata, columns_of("metadata")))
     else:
-        numeric = _numeric(IMPUTATIONS[imputation], scale, add_indicator, keep_empty_features)
+        numeric = _numeric(IMPUTATIONS[imputation], scale, **gaps)
         categorical = _categorical(categorical_imputation, keep_empty_features)
         blocks.append(("numeric", numeric, columns_of("numeric")))
         blocks.append(("categorical", categorical, columns_of("categorical")))
@@ -214,10 +214,16 @@ def make_lesion_transformer(
     return transformer.set_output(transform="pandas")
 
 
-def _numeric(strategy, scale, add_indicator, keep_empty_features):
-    imputer = NumberImputer(
-        strategy=strategy, add_indicator=add_indicator, keep_empty_features=keep_empty_features
-    )
+def _as_imputer(imputation, **options):
+    """Return what fills numbers and categories together, or None where each kind has its own."""
+    if not isinstance(imputation, str) and hasattr(imputation, "fit_transform"):
+        return clone(imputation)
+    _check_option("imputation", imputation, IMPUTATIONS)
+    return NeuralImputer(**options) if imputation == "neural" else None
+
+
+def _numeric(strategy, scale, **gaps):
+    imputer = NumberImputer(strategy=strategy, **gaps)
     scaler = StandardScaler() if scale else "passthrough"
     return Pipeline([("clean", NumberCleaner()), ("impute", imputer), ("scale", scaler)])
 
@@ -246,7 +252,7 @@ def _one_hot():
     )
 
 
-def _neural_metadata(imputer, scale, categorical_imputation):
+def _jointly(imputer, scale, categorical_imputation):
     numeric, categorical = (_ColumnsOf(k, "auto", None) for k in ("numeric", "categorical"))
     texts = CategoryCleaner()
     if categorical_imputation == "missing":

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     FLOAT_DTYPES,
     _check_feature_names_in,
@@ -38,12 +38,16 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     A multilayer perceptron sees the known cells of a row, one-hot and standardised, and which
     cells are known. It is trained on the rows at hand to restore cells that are hidden on
     purpose, half of the time those missing in another row, so that whole blocks of gaps are
-    practised where they occur. A part of the rows is held out: a column is left to the network
-    only where it restores the held-out cells better than the median or mode does, by more than
-    one standard error; all other columns get the median or mode.
+    practised where they occur. A part of the rows is held out: with ``fallback="auto"`` a column is
+    left to the network only where it restores the held-out cells better than the median or mode
+    does, by more than one standard error; all other columns get the median or mode. With "never"
+    the network fills every column, as in published systems.
 
     Parameters
     ----------
+    fallback : {"auto", "never"}, default="auto"
+        Which columns get the median or mode: those where the network does no better, and all of
+        them in a table of one column or of too few rows to tell; or none.
     hidden : tuple of int, default=(128, 128)
         Widths of the hidden layers.
     mask_rate : float, default=0.3
@@ -72,6 +76,8 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         Median or mode of each column; NaN where a column is empty.
     learned_ : bool ndarray of shape (n_features,)
         Which columns the network fills; the others get their statistic.
+    fallback_columns_ : ndarray of str
+        Names of the columns that get their statistic.
     held_out_ : dict of str to dict
         Per judged column: 'network' and 'fallback' error on held-out cells (mean absolute
         error of numbers, error rate of categories), and 'n', the number of cells.
@@ -110,6 +116,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
+        "fallback": [StrOptions({"auto", "never"})],
         "hidden": ["array-like"],
         "mask_rate": [Interval(Real, 0, 1, closed="neither")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -125,6 +132,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
+        fallback="auto",
         hidden=(128, 128),
         mask_rate=0.3,
         max_epochs=200,
@@ -136,6 +144,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         keep_empty_features=False,
         random_state=None,
     ):
+        self.fallback = fallback
         self.hidden = hidden
         self.mask_rate = mask_rate
         self.max_epochs = max_epochs
@@ -162,6 +171,11 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         -------
         self : object
             Fitted imputer.
+
+        Raises
+        ------
+        ValueError
+            If X is too small for a network and `fallback` is "never".
         """
         X = self._check(X, reset=True)
         self._categories = learn_categories(X)
@@ -169,10 +183,12 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         known = ~np.isnan(table)
         self._empty = ~known.any(axis=0)
         self._gaps = ~known.all(axis=0)
-        self._fallback = np.array([center(c, cats) for c, cats in zip(table.T, self._categories)])
+        self._centers = np.array([center(c, cats) for c, cats in zip(table.T, self._categories)])
         self._range = np.array([range_of(column) for column in table.T])
         self.statistics_ = self._decode_statistics()
         self._learn(table)
+        names = _check_feature_names_in(self)
+        self.fallback_columns_ = names[~self.learned_ & ~self._empty]
         return self
 
     def transform(self, X):
@@ -268,7 +284,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         self._code, self._weights, self.held_out_ = None, None, {}
         self.learned_ = np.zeros(table.shape[1], dtype=bool)
         n_held = round(self.validation_fraction * len(table))
-        if table.shape[1] < 2 or n_held < _FEWEST_CHECKED or len(table) - n_held < 2:
+        if self._is_small(table, n_held):
             return
         order = rng.permutation(len(table))
         held, kept = table[order[:n_held]], table[order[n_held:]]
@@ -281,6 +297,25 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         )  # fmt: skip
         if self._weights is not None:
             self._judge(held, np.isnan(table), rng)
+        if self.fallback == "never":
+            if self._weights is None:
+                raise ValueError(
+                    "the imputation network's loss was never finite; use a smaller `lr`."
+                )
+            self.learned_ = ~self._empty
+
+    def _is_small(self, table, n_held):
+        """Whether a table is too small for a network; an error where there must be one."""
+        never = self.fallback == "never"
+        # Held-out rows judge the columns; with "never" they only tell when to stop.
+        fewest = 1 if never else _FEWEST_CHECKED
+        small = table.shape[1] < 2 or n_held < fewest or len(table) - n_held < 2
+        if small and never:
+            raise ValueError(
+                'fallback="never" needs 2 columns, and rows to hold out and to learn from; got '
+                f"n_features = {table.shape[1]}, n_samples = {len(table)}, {n_held} to hold out."
+            )
+        return small
 
     def _make_code(self, table):
         sizes = [0 if cats is None else len(cats) for cats in self._categories]
@@ -303,7 +338,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
                 blanked[donors[rng.randint(len(donors), size=len(blanked))]] = np.nan
             blanked[:, j] = np.nan
             guess = self._clip(reconstruct(self._code, self._weights, blanked))[:, j]
-            wrong = [cell_errors(truth, g, self._categories[j]) for g in (guess, self._fallback[j])]
+            wrong = [cell_errors(truth, g, self._categories[j]) for g in (guess, self._centers[j])]
             self.held_out_[str(name)] = {
                 "network": float(wrong[0].mean()),
                 "fallback": float(wrong[1].mean()),
@@ -315,7 +350,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         return table.clip(self._range[:, 0], self._range[:, 1])
 
     def _fill(self, table, missing):
-        fallback = np.where(np.isnan(self._fallback), 0.0, self._fallback)
+        fallback = np.where(np.isnan(self._centers), 0.0, self._centers)
         filled = np.where(missing, fallback, table)
         rows = np.flatnonzero((missing & self.learned_).any(axis=1))
         if len(rows):
@@ -342,7 +377,7 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         return column
 
     def _decode_statistics(self):
-        pairs = zip(self._fallback, self._categories)
+        pairs = zip(self._centers, self._categories)
         values = [v if c is None or np.isnan(v) else c[int(v)] for v, c in pairs]
         return np.array(values, dtype=np.float64 if self._is_numeric() else object)
 

@@ -15,7 +15,12 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import as_images
-from sklearn_skin.preprocessing import CLAHE, ShadesOfGray, make_lesion_transformer
+from sklearn_skin.preprocessing import (
+    CLAHE,
+    NeuralImputer,
+    ShadesOfGray,
+    make_lesion_transformer,
+)
 
 IMPUTATIONS = ["simple", "mean", "neural"]
 
@@ -311,6 +316,21 @@ def test_numeric_arrays_and_tables_without_images():
     ]
 
 
+def test_an_imputer_takes_the_place_of_a_name():
+    X = make_table().drop(columns=["image", "patient"])
+    own = NeuralImputer(fallback="never", keep_empty_features=True, max_epochs=2, random_state=0)
+    transformer = make_lesion_transformer(imputation=own, scale=False, random_state=1)
+    out = transformer.fit_transform(X)
+    impute = transformer.named_transformers_["metadata"]["impute"]
+    assert impute is not own and not hasattr(own, "learned_")
+    assert impute.get_params() == own.get_params()
+    assert impute.fallback_columns_.tolist() == []
+    assert out["age"][X["age"].isna()].nunique() > 1
+    named = make_lesion_transformer(imputation="neural", scale=False, random_state=0)
+    named.set_params(metadata__impute__fallback="never", metadata__impute__max_epochs=2)
+    pd.testing.assert_frame_equal(out, named.fit_transform(X))
+
+
 @pytest.mark.parametrize("imputation", IMPUTATIONS)
 def test_clone_pickle_and_repr(imputation):
     X = make_table()
@@ -326,6 +346,7 @@ def test_clone_pickle_and_repr(imputation):
 @pytest.mark.parametrize(
     "options, message",
     [
+        ({"imputation": 3}, "`imputation` must be one of"),
         ({"imputation": "knn"}, r"`imputation` must be one of \['mean', 'neural', 'simple'\]"),
         ({"categorical_imputation": "mode"}, "`categorical_imputation` must be one of"),
         ({"image_steps": ["dullrazor"]}, "`image_steps` must be one of .*; got 'dullrazor'"),

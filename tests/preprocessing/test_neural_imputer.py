@@ -11,10 +11,13 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_skin.preprocessing import NeuralImputer
+from sklearn_skin.preprocessing._denoising import reconstruct
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([NeuralImputer(max_epochs=3, random_state=0)])
+@parametrize_with_checks(
+    [NeuralImputer(fallback=f, max_epochs=3, random_state=0) for f in ("auto", "never")]
+)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -85,6 +88,44 @@ def test_what_cannot_be_learnt_gets_median_and_mode():
     assert_allclose(numbers, X[["a", "b"]].median())
     assert mode == "u"
     assert set(imputer.held_out_) == {"a", "b", "c"}
+    assert list(imputer.fallback_columns_) == ["a", "b", "c"]
+
+
+def test_without_a_fallback_the_network_fills_every_column():
+    _, X = make_noise()
+    X = X.assign(empty=np.nan)
+    auto = NeuralImputer(random_state=0).fit(X)
+    never = clone(auto).set_params(fallback="never").fit(X)
+    assert never.learned_.tolist() == [True, True, True, False]
+    assert never.fallback_columns_.tolist() == [] and "empty" not in auto.fallback_columns_
+    # The same network, judged alike; what it guesses is only used.
+    assert never.held_out_ == auto.held_out_
+    gaps, out = X["a"].isna(), never.transform(X)
+    assert out["a"][gaps].nunique() > 1
+    blank = X[gaps][["a", "b", "c"]].isna().to_numpy()
+    table = never._as_table(X[gaps])
+    guess = reconstruct(never._code, never._weights, table)
+    ranges = X[["a", "b"]].agg(["min", "max"])
+    assert_allclose(out["a"][gaps], guess[:, 0].clip(*ranges["a"]))
+    texts = np.array(["u", "v", "w"])[guess[blank[:, 2], 2].astype(int)]
+    assert_array_equal(out["c"][gaps][blank[:, 2]], texts)
+
+
+def test_columns_that_fall_back_are_named(linked):
+    full, X, _ = linked
+    X = X.assign(noise=np.random.RandomState(1).normal(size=len(X)))
+    imputer = NeuralImputer(random_state=0).fit(X.mask(np.eye(len(X), 6, dtype=bool)))
+    assert list(imputer.fallback_columns_) == ["noise"]
+    assert imputer.learned_.sum() == 5
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(20, 1), (2, 3)])
+def test_too_little_for_a_network_is_an_error_without_a_fallback(rows, columns):
+    X = make_noise(rows)[0].iloc[:, :columns]
+    with pytest.raises(ValueError, match=f"n_features = {columns}, n_samples = {rows}"):
+        NeuralImputer(fallback="never").fit(X)
+    # Too few rows to judge by are no obstacle.
+    assert NeuralImputer(fallback="never", max_epochs=2).fit(make_noise(20)[0]).learned_.all()
 
 
 def test_learnt_columns_beat_their_fallback_on_held_out_cells(linked, imputer):
