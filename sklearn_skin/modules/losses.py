@@ -1,6 +1,7 @@
 """Losses over branches and tasks, with class weights, sample weights and missing labels."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,10 +67,70 @@ def weighted_cross_entropy(
     if gamma:
         # Rounding can take p above 1, and a negative base to a power is NaN.
         loss = loss * (1.0 - log_p.exp()).clamp(min=0.0) ** gamma
+    return _weighted_mean(loss, weight)
+
+
+def weighted_binary_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    class_weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
+    r"""Cross-entropy with a term, too, for each class that a row is not of.
+
+    .. math:: L = \frac{\sum_i s_i\,l_i}{\sum_i s_i}, \quad
+        l_i = -c_{y_i} \log p_{i,y_i} - \sum_{k \ne y_i} \log(1 - p_{i,k})
+
+    with p the softmax. The source [1]_ prints
+    :math:`L_{wce} = -\sum_{i=1}^N (w_i\,y_i \log(\hat y_i) + (1 - y_i) \log(1 - \hat y_i))`: its
+    sum over the N classes is kept, with a weight on the first term alone; over rows, of which it
+    says nothing, a mean is taken, which does not divide by the class weights.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, n_classes)
+        Unnormalised log-probabilities.
+    target : Tensor of shape (n,)
+        Class codes; -1 marks a missing label, whose row counts for nothing.
+    class_weight : Tensor of shape (n_classes,), default=None
+        Weight c of each class.
+    sample_weight : Tensor of shape (n,), default=None
+        Weight s of each row.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+        0 where no row has a label or weight.
+
+    References
+    ----------
+    .. [1] System S7 of the user guide, eq. 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weighted_binary_cross_entropy(torch.zeros(2, 2), torch.tensor([1, -1])).item()
+    1.3862...
+    """
+    present = target != MISSING_LABEL
+    log_p = F.log_softmax(logits.float(), dim=1)
+    own = F.one_hot(target.clamp(min=0), log_p.shape[1]).bool()
+    # 1 - p as the sum of the other classes: it never rounds to 0 where p rounds to 1.
+    itself = torch.eye(log_p.shape[1], dtype=torch.bool, device=log_p.device)
+    others = log_p[:, None, :].masked_fill(itself, torch.finfo(log_p.dtype).min)
+    gain = log_p if class_weight is None else log_p * class_weight.to(log_p)
+    loss = -torch.where(own, gain, others.logsumexp(dim=2)).sum(dim=1)
+    weight = present.to(log_p.dtype)
+    if sample_weight is not None:
+        weight = weight * sample_weight.to(log_p)
+    return _weighted_mean(loss, weight)
+
+
+def _weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
     # A row without weight must not turn the sum into NaN through 0 * inf.
     loss = torch.where(weight > 0, loss * weight, torch.zeros_like(loss))
     # Without any weight this is 0 / tiny: a loss and gradients of zero, not of NaN.
-    return loss.sum() / weight.sum().clamp(min=torch.finfo(log_p.dtype).tiny)
+    return loss.sum() / weight.sum().clamp(min=torch.finfo(loss.dtype).tiny)
 
 
 class BranchLoss(nn.Module):
@@ -88,6 +149,14 @@ class BranchLoss(nn.Module):
         Focusing exponent of the focal loss; 0 is the cross-entropy.
     task_reduction : {"mean", "sum"}, default="mean"
         How a branch's tasks combine.
+    cross_entropy : {"categorical", "binary"}, default="categorical"
+        Loss of a task: `weighted_cross_entropy`, or `weighted_binary_cross_entropy`, which has
+        no `gamma`.
+
+    Raises
+    ------
+    ValueError
+        If `cross_entropy` is unknown.
 
     Examples
     --------
@@ -106,12 +175,18 @@ class BranchLoss(nn.Module):
         class_weights: Sequence[Tensor | None] | None = None,
         gamma: float = 0.0,
         task_reduction: str = "mean",
+        cross_entropy: str = "categorical",
     ) -> None:
         super().__init__()
+        if cross_entropy not in ("categorical", "binary"):
+            raise ValueError(
+                f"`cross_entropy` must be one of ['binary', 'categorical']; got {cross_entropy!r}."
+            )
         self.branches = None if branches is None else dict(branches)
         self.class_weights = None if class_weights is None else list(class_weights)
         self.gamma = gamma
         self.task_reduction = task_reduction
+        self.cross_entropy = cross_entropy
 
     def forward(
         self,
@@ -130,11 +205,11 @@ class BranchLoss(nn.Module):
 
     def _branch(self, logits: list[Tensor], target: Tensor, weight: Tensor | None) -> Tensor:
         class_weights = self.class_weights or [None] * len(logits)
+        task_loss: Any = weighted_binary_cross_entropy
+        if self.cross_entropy == "categorical":
+            task_loss = partial(weighted_cross_entropy, gamma=self.gamma)
         losses = torch.stack(
-            [
-                weighted_cross_entropy(z, target[:, t], class_weights[t], weight, self.gamma)
-                for t, z in enumerate(logits)
-            ]
+            [task_loss(z, target[:, t], class_weights[t], weight) for t, z in enumerate(logits)]
         )
         return losses.sum() if self.task_reduction == "sum" else losses.mean()
 

@@ -36,6 +36,10 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
         Weight λ of the reconstruction's mean squared error.
     upsampling : {"bilinear", "bicubic"}, default="bilinear"
         How the target is made.
+    classification_loss : {"categorical", "binary"}, default="categorical"
+        "categorical" is the weighted cross-entropy. "binary" is eq. 3 as printed,
+        :math:`-\sum_k (w_k y_k \log \hat y_k + (1 - y_k) \log(1 - \hat y_k))` over the classes k;
+        it has no focal form.
     dropout : float, default=0.0
         Chance in [0, 1) of dropping an input of the classifier's layers.
     %(common)s
@@ -47,7 +51,7 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
     References
     ----------
     .. [1] :ref:`Khurshid et al. (2024) <khurshid2024>`, "Multimodal data and auxiliary task
-       integration", eqs. 1, 2 and 4.
+       integration", eqs. 1 to 5.
 
     Examples
     --------
@@ -67,14 +71,25 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
         "alpha": [_WEIGHT],
         "sr_weight": [_WEIGHT],
         "upsampling": [StrOptions({"bilinear", "bicubic"})],
+        "classification_loss": [StrOptions({"categorical", "binary"})],
         "dropout": [CHANCE],
     }
 
-    def __init__(self, *, alpha=0.5, sr_weight=1.0, upsampling="bilinear", dropout=0.0, **common):
+    def __init__(
+        self,
+        *,
+        alpha=0.5,
+        sr_weight=1.0,
+        upsampling="bilinear",
+        classification_loss="categorical",
+        dropout=0.0,
+        **common,
+    ):
         super().__init__(**common)
         self.alpha = alpha
         self.sr_weight = sr_weight
         self.upsampling = upsampling
+        self.classification_loss = classification_loss
         self.dropout = dropout
 
     def transform_images(self, X):
@@ -129,9 +144,18 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
 
     def make_loss(self, shapes, recipe):
         """Return the classification loss beside the reconstruction's."""
-        return ReconstructionLoss(recipe.alpha, recipe.sr_weight)
+        kind = recipe.classification_loss
+        if kind == "binary" and recipe.focal_gamma:
+            raise ValueError(
+                "`loss` must be 'cross_entropy' with classification_loss='binary'; "
+                f"got {recipe.loss!r}."
+            )
+        return ReconstructionLoss(recipe.alpha, recipe.sr_weight, cross_entropy=kind)
 
     def search_ranges(self):
         """Return sensible ranges for parameters, the losses' weights among them."""
         own = {"alpha": Range(0.0, 1.0), "sr_weight": Range(0.1, 2.0)}
-        return super().search_ranges() | own
+        ranges = super().search_ranges() | own
+        if self.classification_loss == "binary":
+            del ranges["loss"]
+        return ranges

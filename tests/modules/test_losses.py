@@ -4,7 +4,12 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sklearn_skin.modules.losses import BranchLoss, ReconstructionLoss, weighted_cross_entropy
+from sklearn_skin.modules.losses import (
+    BranchLoss,
+    ReconstructionLoss,
+    weighted_binary_cross_entropy,
+    weighted_cross_entropy,
+)
 
 
 @pytest.fixture
@@ -33,6 +38,51 @@ def test_matches_the_formula(case, gamma):
     loss = weighted_cross_entropy(logits, target, class_weight, sample_weight, gamma)
     expected = reference(logits, target, class_weight, sample_weight, gamma)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def binary_reference(logits, target, class_weight, sample_weight):
+    """Eq. 3 as printed, class by class in NumPy and float64; the mean over rows with a label."""
+    z = np.asarray(logits) - np.asarray(logits).max(axis=1, keepdims=True)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    total, mass = 0.0, 0.0
+    for i, code in enumerate(np.asarray(target)):
+        if code < 0:
+            continue
+        y = np.eye(p.shape[1])[code]
+        terms = class_weight * y * np.log(p[i]) + (1 - y) * np.log(1 - p[i])
+        total, mass = total - sample_weight[i] * terms.sum(), mass + sample_weight[i]
+    return total / mass
+
+
+def test_binary_loss_is_the_printed_equation_over_tasks(case):
+    logits, target, class_weight, sample_weight = case
+    targets = torch.stack([target, target.flip(0) % 3], dim=1)
+    targets[3, 0] = targets[5, 1] = targets[7, :] = -1
+    tasks = [logits, logits[:, :3] * 0.5 + 1]
+    weights = [class_weight, torch.tensor([3.0, 0.5, 1.0])]
+    expected = [
+        binary_reference(z, targets[:, t], weights[t].numpy(), sample_weight.numpy())
+        for t, z in enumerate(tasks)
+    ]
+    loss = BranchLoss(class_weights=weights, cross_entropy="binary")
+    found = loss({"fusion": tasks}, targets, sample_weight).item()
+    assert found == pytest.approx(np.mean(expected), rel=1e-5)
+    plain = weighted_binary_cross_entropy(tasks[1], targets[:, 1]).item()
+    one = binary_reference(tasks[1], targets[:, 1], np.ones(3), np.ones(20))
+    assert plain == pytest.approx(one, rel=1e-5)
+
+
+def test_binary_loss_stays_finite_where_probabilities_round_to_one():
+    logits = torch.tensor([[200.0, 0.0, -200.0]] * 2, requires_grad=True)
+    loss = weighted_binary_cross_entropy(logits, torch.tensor([1, -1]))
+    # log p_1 = -200, log(1 - p_0) = -200, log(1 - p_2) = 0
+    assert loss.item() == pytest.approx(400.0)
+    loss.backward()
+    assert_close(logits.grad, torch.tensor([[2.0, -2.0, 0.0], [0.0, 0.0, 0.0]]))
+    nothing = weighted_binary_cross_entropy(logits, torch.tensor([-1, -1]))
+    assert nothing.item() == pytest.approx(0.0)
+    with pytest.raises(ValueError, match="`cross_entropy` must be one of"):
+        BranchLoss(cross_entropy="printed")
 
 
 def test_without_focus_it_is_pytorch_s_weighted_mean(case):
