@@ -1,15 +1,16 @@
 """Multiplicative fusion whose backbone also learns to enlarge the image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from sklearn_skin.modules._decoder import Decoder
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._network import LesionNetwork, check_images, check_metadata
+from sklearn_skin.modules._upsampling import FrozenUpsampler
 from sklearn_skin.modules.backbones import Backbone
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
@@ -24,8 +25,8 @@ class SuperResolutionNet(LesionNetwork):
         f_M = \mathrm{MLP}(m)
 
     V is the last map of the backbone. A decoder predicts from V the input image at twice its
-    size; the target is the input enlarged by interpolation. The image is the input as the network
-    gets it, in [0, 1], after augmentation.
+    size; the target is the input enlarged, or given. The image is the input as the network gets
+    it, in [0, 1], after augmentation.
 
     Parameters
     ----------
@@ -35,8 +36,10 @@ class SuperResolutionNet(LesionNetwork):
         Number of metadata features p; with 0, z is the image's feature.
     n_classes : sequence of int
         Number of classes of each task.
-    upsampling : "bilinear" or "bicubic", default="bilinear"
-        How the target is made.
+    upsampling : {"bilinear", "bicubic"}, callable or None, default="bilinear"
+        How the target is made: by interpolation, or by a callable (n, 3, h, w) -> (n, 3, 2 h, 2 w)
+        such as a trained network, which is never trained here. None: in training the images come
+        at twice the size; they are the targets, and the input is their average over 2 x 2 pixels.
     feature_dim : int, default=512
         Length of f_I and f_M.
     metadata_hidden : sequence of int, default=(64, 128, 256)
@@ -86,7 +89,7 @@ class SuperResolutionNet(LesionNetwork):
         n_metadata: int,
         n_classes: Sequence[int],
         *,
-        upsampling: str = "bilinear",
+        upsampling: str | Callable[[Tensor], Tensor] | None = "bilinear",
         feature_dim: int = 512,
         metadata_hidden: Sequence[int] = (64, 128, 256),
         classifier_hidden: Sequence[int] = (256,),
@@ -96,12 +99,10 @@ class SuperResolutionNet(LesionNetwork):
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if upsampling not in _MODES:
-            raise ValueError(f"`upsampling` must be one of {list(_MODES)}; got {upsampling!r}.")
+        self.set_upsampling(upsampling)
         self.backbone = backbone
         # Both tasks read the map.
         backbone.drop_vector()
-        self.upsampling = upsampling
         self.n_metadata = n_metadata
         self.missing = MissingModality(
             [backbone.out_features],
@@ -123,6 +124,16 @@ class SuperResolutionNet(LesionNetwork):
         self.classifier = TaskHeads(feature_dim, n_classes, hidden=classifier_hidden, **drops)
         self.decoder = Decoder(backbone.out_features)
 
+    def set_upsampling(self, upsampling: str | Callable[[Tensor], Tensor] | None) -> None:
+        """Decide how targets are made, as the parameter `upsampling` does."""
+        if not (upsampling is None or callable(upsampling) or upsampling in _MODES):
+            raise ValueError(
+                f"`upsampling` must be one of {list(_MODES)}, a callable or None; "
+                f"got {upsampling!r}."
+            )
+        made = FrozenUpsampler(upsampling) if callable(upsampling) else upsampling
+        self.upsampling: Any = made
+
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map the one image (n, 3, h, w), pixels in [0, 1], to its feature map."""
         check_images(images, 1)
@@ -143,8 +154,11 @@ class SuperResolutionNet(LesionNetwork):
         return {"fusion": self.classifier(fused)}
 
     def enlarge(self, image: Tensor) -> Tensor:
-        """Interpolate images (n, 3, h, w) in [0, 1] to twice their size."""
-        twice = interpolate(image, scale_factor=2.0, mode=self.upsampling, align_corners=False)
+        """Enlarge images (n, 3, h, w) in [0, 1] to twice their size."""
+        if isinstance(self.upsampling, FrozenUpsampler):
+            twice = self.upsampling(image)
+        else:
+            twice = interpolate(image, scale_factor=2.0, mode=self.upsampling, align_corners=False)
         return twice.clamp(0, 1)  # bicubic overshoots at edges
 
     def reconstruct(self, images: Sequence[Tensor]) -> Tensor:
@@ -178,7 +192,7 @@ class SuperResolutionNet(LesionNetwork):
         Parameters
         ----------
         images : sequence of one Tensor of shape (n, 3, h, w)
-            Pixels in [0, 1].
+            Pixels in [0, 1]; in training, with ``upsampling=None``, of twice the size.
         metadata : Tensor of shape (n, p), default=None
             Metadata features.
         present : bool Tensor of shape (n, 1), default=None
@@ -190,13 +204,20 @@ class SuperResolutionNet(LesionNetwork):
             ``"fusion"``: list of logits (n, C_t); in training also ``"reconstruction"`` and
             ``"target"``, Tensors of shape (n, 3, 2 h, 2 w) for `ReconstructionLoss`.
         """
-        # The decoder sees the map before a stand-in replaces it, and the backbone runs once.
-        maps = self.features(images)
-        output: dict[str, Any] = dict(self.forward_features(maps, metadata, present))
         if not self.training:
-            return output
-        drawn, target = self._decode(maps[0], images[0]), self.enlarge(images[0])
+            return super().forward(images, metadata, present)
+        check_images(images, 1)
+        image, target = self._input_and_target(images[0])
+        # The decoder sees the map before a stand-in replaces it, and the backbone runs once.
+        maps = self.features([image])
+        output: dict[str, Any] = dict(self.forward_features(maps, metadata, present))
+        drawn = self._decode(maps[0], image)
         if present is not None:
             # Where there is no image the target is the drawing itself, whose error is zero.
             target = torch.where(present[:, 0, None, None, None], target, drawn.detach())
         return output | {"reconstruction": drawn, "target": target}
+
+    def _input_and_target(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        if self.upsampling is None:
+            return avg_pool2d(image, 2), image
+        return image, self.enlarge(image)

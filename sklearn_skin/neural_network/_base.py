@@ -60,6 +60,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
 
     _described: list[type] = [NetworkParameters]
     _parameter_constraints = NetworkParameters.constraints
+    _make_train_set = staticmethod(make_dataset)
 
     def __init__(
         self,
@@ -351,7 +352,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         make_module, make_loss = self._makers(shapes)
         with seeded(recipe.fit_seed):
             module = make_module(shapes, recipe) if module is None else module
-            fitted = train(module, make_loss(shapes, recipe), data, recipe)
+            fitted = train(module, make_loss(shapes, recipe), data, recipe, self._make_train_set)
         # Only now: a fit that fails leaves what the last one learnt.
         self._recipe, self._columns, self._codec = recipe, columns, codec
         self.net_, self.history_, self.branch_weights_ = fitted

@@ -17,6 +17,7 @@ from sklearn_skin.neural_network._checkpoint import TrainingCheckpoint, finished
 from sklearn_skin.neural_network._class_weights import balanced_row_weights, class_weight_tensors
 from sklearn_skin.neural_network._features import precompute_features
 from sklearn_skin.neural_network._skorch_net import TrainingNet
+from sklearn_skin.utils import weights_digest
 
 # Settings that change how, not what, a fit computes.
 _INDIFFERENT = {"verbose", "checkpoint_dir", "cache_dir", "num_workers", "callbacks", "device"}
@@ -38,7 +39,7 @@ def seeded(seed):
         yield
 
 
-def train(module, criterion, data, recipe):
+def train(module, criterion, data, recipe, make_train_set):
     """Train a network on the rows of a fit.
 
     Parameters
@@ -51,6 +52,8 @@ def train(module, criterion, data, recipe):
         Rows to train on and to validate on.
     recipe : Recipe
         Settings.
+    make_train_set : callable
+        Makes the data set to train on, as `make_dataset` does.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def train(module, criterion, data, recipe):
     """
     net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe)
     rows, held_out = data.train, data.valid
-    train_set = make_dataset(rows.table, recipe, rows.codes, rows.weight)
+    train_set = make_train_set(rows.table, recipe, rows.codes, rows.weight)
     valid_set = None
     if held_out is not None:
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
@@ -138,13 +141,20 @@ def _make_net(module, criterion, data, recipe):
 
 def _add_checkpoint(net, data, recipe):
     """Add the checkpoint callback; return how many epochs it has already."""
-    settings = {k: v for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
+    settings = {k: _as_content(v) for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
     content = (recipe.estimator_name, settings, data.train, data.valid, data.codec.classes_)
     # Settings and rows together: a checkpoint of others is not of this fit.
     fingerprint = joblib.hash(content)
     directory = Path(recipe.checkpoint_dir) / fingerprint
     net.callbacks_.append(("checkpoint", TrainingCheckpoint(directory, fingerprint)))
     return finished_epochs(directory, fingerprint)
+
+
+def _as_content(value):
+    # A pickled tensor names its address in memory, so equal networks would hash differently.
+    if isinstance(value, torch.nn.Module):
+        return repr(value), weights_digest(value)
+    return value
 
 
 def _final_weights(net, data, recipe, valid_set):

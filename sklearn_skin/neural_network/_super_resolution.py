@@ -1,10 +1,11 @@
 """Super-resolution as an auxiliary task, multiplicative fusion (system S7)."""
 
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.modules import ReconstructionLoss, SuperResolutionNet
@@ -13,6 +14,8 @@ from sklearn_skin.neural_network._base_image import (
     make_backbones,
     missing_options,
 )
+from sklearn_skin.neural_network._enlarged_images import find_enlarged
+from sklearn_skin.neural_network._fitting import make_dataset
 from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.utils import Range
 
@@ -26,7 +29,7 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
               L = \alpha L_{CE} + \lambda \lVert \hat x - \mathrm{up}_2(x) \rVert^2 / N
 
     A decoder draws the image at twice its size from the last feature map; its target is the
-    input enlarged by interpolation. Decoder and target serve training alone.
+    input enlarged. Decoder and target serve training alone.
 
     Parameters
     ----------
@@ -34,8 +37,13 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
         Weight α of the classification loss.
     sr_weight : float, default=1.0
         Weight λ of the reconstruction's mean squared error.
-    upsampling : {"bilinear", "bicubic"}, default="bilinear"
-        How the target is made.
+    upsampling : {"bilinear", "bicubic"}, callable or path, default="bilinear"
+        How the target is made. Interpolation and a callable enlarge the input, as augmented. A
+        callable maps images (n, 3, h, w) in [0, 1] to (n, 3, 2 h, 2 w); a torch module, such as a
+        network for super-resolution, is copied and never trained. A path is a folder with one
+        enlarged file per training image, of the same name up to its ending. It gets the image's
+        corrections, is read at twice `image_size` and augmented, noise included, and its average
+        over 2 x 2 pixels is the input, so that input and target show the same view.
     classification_loss : {"categorical", "binary"}, default="categorical"
         "categorical" is the weighted cross-entropy. "binary" is eq. 3 as printed,
         :math:`-\sum_k (w_k y_k \log \hat y_k + (1 - y_k) \log(1 - \hat y_k))` over the classes k;
@@ -70,7 +78,12 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
     _parameter_constraints = BaseImageNetwork._parameter_constraints | {
         "alpha": [_WEIGHT],
         "sr_weight": [_WEIGHT],
-        "upsampling": [StrOptions({"bilinear", "bicubic"})],
+        "upsampling": [
+            StrOptions({"bilinear", "bicubic"}),
+            callable,
+            str,
+            HasMethods("__fspath__"),
+        ],
         "classification_loss": [StrOptions({"categorical", "binary"})],
         "dropout": [CHANCE],
     }
@@ -136,7 +149,7 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
             make_backbones(shapes, recipe)[0],
             shapes.n_metadata,
             shapes.n_classes,
-            upsampling=recipe.upsampling,
+            upsampling=_made_by(recipe.upsampling),
             dropout=recipe.dropout,
             metadata_groups=shapes.metadata_groups or None,
             **missing_options(recipe),
@@ -159,3 +172,25 @@ class SuperResolutionFusionClassifier(BaseImageNetwork):
         if self.classification_loss == "binary":
             del ranges["loss"]
         return ranges
+
+    def _module(self, recipe):
+        """Return a copy of the trained network that gets its targets as this recipe says."""
+        module = super()._module(recipe)
+        if isinstance(module, SuperResolutionNet):
+            module.set_upsampling(_made_by(recipe.upsampling))
+        return module
+
+    def _make_train_set(self, table, recipe, codes=None, sample_weight=None):
+        """Return the rows to train on, at twice the size where a folder holds the targets."""
+        if table.images and _made_by(recipe.upsampling) is None:
+            ((column, images),) = table.images.items()
+            enlarged = find_enlarged(images, recipe.upsampling, table.row_names, column)
+            table = replace(table, images={column: enlarged})
+            recipe = replace(recipe, image_size=tuple(2 * side for side in recipe.image_size))
+        return make_dataset(table, recipe, codes, sample_weight)
+
+
+def _made_by(upsampling):
+    """Return what makes the targets of a network, or None where they are files of a folder."""
+    made = callable(upsampling) or upsampling in ("bilinear", "bicubic")
+    return upsampling if made else None

@@ -1,5 +1,8 @@
 """Super-resolution as a second task, and its decoder."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.nn.functional import mse_loss
@@ -74,6 +77,60 @@ def test_target_is_the_input_enlarged(upsampling):
     assert enlarged.min() >= 0 and enlarged.max() <= 1
     torch.testing.assert_close(enlarged[..., [0, -1]], edge[..., [0, -1]].repeat(1, 1, 2, 1))
     assert not make(upsampling="bilinear").enlarge(edge).requires_grad
+
+
+class Teacher(torch.nn.Module):
+    """A network that enlarges, and is another one in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(3, 12, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(12)
+        self.dropout = torch.nn.Dropout(0.5)
+
+    def forward(self, images):
+        maps = self.dropout(self.norm(self.convolution(images))).sigmoid()
+        return torch.nn.functional.pixel_shuffle(maps, 2)
+
+
+def test_a_network_makes_the_target_and_is_not_trained():
+    teacher, (images, metadata) = Teacher(), make_rows()
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    expected = copy.deepcopy(teacher).eval()(images[0])
+    net = make(upsampling=teacher)
+    plain = make()
+    assert [*net.state_dict()] == [*plain.state_dict()]
+    for module in (net, pickle.loads(pickle.dumps(net))):
+        out = module.train()(images, metadata)
+        torch.testing.assert_close(out["target"], expected.detach())
+        assert not out["target"].requires_grad
+        mse_loss(out["reconstruction"], out["target"]).backward()
+    assert teacher.training and all(weight.grad is None for weight in teacher.parameters())
+    torch.testing.assert_close(dict(teacher.state_dict()), before)
+    torch.testing.assert_close(net.upsampling.upsample.norm.running_mean, torch.zeros(12))
+
+
+def test_any_callable_makes_the_target_within_the_range_of_pixels():
+    (images, metadata) = make_rows()
+    net = make(upsampling=lambda x: 3 * x.repeat_interleave(2, 2).repeat_interleave(2, 3) - 1)
+    target = net(images, metadata)["target"]
+    torch.testing.assert_close(target[..., ::2, 1::2], (3 * images[0] - 1).clamp(0, 1))
+    with pytest.raises(ValueError, match=r"\(3, 3, 32, 32\) into \(3, 3, 64, 64\); got \(3, 3, 32"):
+        make(upsampling=torch.nn.Identity())(images, metadata)
+
+
+def test_given_targets_are_averaged_to_the_input():
+    (images, metadata), net = make_rows(size=(64, 48)), make(upsampling=None)
+    seen = []
+    net.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    out = net.train()(images, metadata)
+    torch.testing.assert_close(out["target"], images[0])
+    assert out["reconstruction"].shape == (3, 3, 64, 48)
+    blocks = images[0].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+    torch.testing.assert_close(seen[0], blocks.mean(dim=(3, 5)))
+    # Outside of training images come as they are.
+    net.eval()(images, metadata)
+    torch.testing.assert_close(seen[1], images[0])
 
 
 def test_reconstruction_and_target_in_training_only():
