@@ -104,7 +104,8 @@ def weighted_binary_cross_entropy(
 
     References
     ----------
-    .. [1] System S7 of the user guide, eq. 3.
+    .. [1] :ref:`Khurshid et al. (2024) <khurshid2024>`, "Multimodal data and auxiliary task
+       integration", eq. 3.
 
     Examples
     --------
