@@ -14,7 +14,7 @@ from sklearn_skin.neural_network import (
     SharedFusionClassifier,
     SuperResolutionFusionClassifier,
 )
-from sklearn_skin.preprocessing import make_lesion_transformer
+from sklearn_skin.preprocessing import NeuralImputer, make_lesion_transformer
 from sklearn_skin.sampling import ClassBalancedSampler
 
 __all__ = ["PRESETS", "make_preset"]
@@ -271,7 +271,10 @@ PRESETS = {
             "class_weight": "balanced",
             "augment": [{"flip": 0.5, "scale": 0.2}, "color"],
         },
-        {"imputation": "neural", "image_steps": ("shades_of_gray", "clahe")},
+        {
+            "imputation": NeuralImputer(fallback="never", keep_empty_features=True),
+            "image_steps": ("shades_of_gray", "clahe"),
+        },
         unstated={
             "optimizer": "momentum",
             "class_weight": "formula",
@@ -282,7 +285,7 @@ PRESETS = {
         },
         deviations=(
             "backbone is one of five in the source",
-            "standard weighted cross-entropy in place of the printed eq. 3",
+            "standard weighted cross-entropy; classification_loss='binary' is eq. 3 as printed",
             "the imputing network, and the widths of classifier and decoder, are this package's",
         ),
     ),

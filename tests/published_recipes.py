@@ -225,7 +225,8 @@ S6 = {
 # Khurshid, Vatsa and Singh, arXiv:2402.10454.
 S7 = {
     "steps": Setting(["LesionColumnTransformer", "SuperResolutionFusionClassifier"], "2"),
-    "transformer.imputation": Setting("neural", "2: neural network based imputation"),
+    "transformer.imputation": Setting("NeuralImputer", "2: neural network based imputation"),
+    "prep__metadata__impute__fallback": Setting("never", "2 names no other imputation"),
     "transformer.image_steps": Setting(
         ("shades_of_gray", "clahe"), "2: colour constancy of its [10], then CLAHE"
     ),

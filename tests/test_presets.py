@@ -71,8 +71,9 @@ def look_up(name, key):
     if key == "first_stage":
         return type(network).__name__
     if "." in key:
-        return what_is_set(name)[key]
-    value = (model if "__" in key else network).get_params()[key]
+        value = what_is_set(name)[key]
+    else:
+        value = (model if "__" in key else network).get_params()[key]
     if key == "augment":
         options = {} if value is None else make_augmentation(value).options
         return {option: strength for option, strength in options.items() if strength}
