@@ -282,6 +282,7 @@ PRESETS = {
             "prep__image__shadesofgray__power": "value",
             "prep__image__clahe__clip_limit": "value",
             "prep__image__clahe__grid": "value",
+            "prep__metadata__impute__keep_empty_features": "value",
         },
         deviations=(
             "backbone is one of five in the source",

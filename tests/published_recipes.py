@@ -227,6 +227,7 @@ S7 = {
     "steps": Setting(["LesionColumnTransformer", "SuperResolutionFusionClassifier"], "2"),
     "transformer.imputation": Setting("NeuralImputer", "2: neural network based imputation"),
     "prep__metadata__impute__fallback": Setting("never", "2 names no other imputation"),
+    "prep__metadata__impute__keep_empty_features": not_stated(True),
     "transformer.image_steps": Setting(
         ("shades_of_gray", "clahe"), "2: colour constancy of its [10], then CLAHE"
     ),
