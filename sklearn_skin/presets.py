@@ -194,7 +194,8 @@ PRESETS = {
             "version and size of the backbones follow from the published parameter counts",
             "the rate is that of S5 and S6",
             "without `X_val`, weights of the branches are found on held-out training rows",
-            "the published parameter counts of AAB fit no reading of the text",
+            "the fusion branch reads the refined dermoscopic vector: the parameter counts say so, "
+            "the text is silent",
         ),
     ),
     "pemm": Preset(

@@ -47,7 +47,8 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
     TypeError
         If `estimator` holds no network of this package.
     ValueError
-        If a column, class, task or branch is unknown, or the branch does not see the image.
+        If a column, class, task or branch is unknown, or the branch does not see the image's
+        last map.
     ImportError
         If captum is not installed.
 
@@ -128,7 +129,7 @@ class _BatchExplainer:
                 if "unused" not in str(error) and "not have been used" not in str(error):
                     raise
                 raise ValueError(
-                    f"`branch` {self.branch!r} does not depend on image column "
+                    f"`branch` {self.branch!r} does not depend on the last map of image column "
                     f"{self.rows.image_columns[self.column]!r}."
                 ) from error
         return maps.detach().float().cpu()

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
     TwoImageNetwork,
+    check_choice,
     find_attention,
 )
 
@@ -14,11 +17,20 @@ from sklearn_skin.modules._two_images import (
 class AsymmetricFusionNet(TwoImageNetwork):
     r"""Asymmetric multi-modal fusion method (AMMFM) for a clinical and a dermoscopic image.
 
-    .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad P_F = H_F([f_C; f_D])
+    .. math:: P_C = H_C(f_C), \quad P_D = H_D(f_D), \quad
+        P_F = H_F(f_D) \;\text{or}\; H_F([f_C; f_D])
 
     with an attention block after each of the four stages (see `_attention`), and a head H
     (`fusion_head`) per branch. Two equal encoders give the symmetric baseline. The loss is
     L_C + L_D + L_F.
+
+    The source does not say what the fusion branch reads. Its table 5.9 has concatenation, BAB
+    and AAB as alternatives, and its counts with AAB follow where H_F reads the dermoscopic
+    vector alone, which the clinical maps have refined.
+
+    A row without its clinical image keeps its dermoscopic maps as they are. In a row without
+    its dermoscopic image a learned vector stands in for f_D; with ``fusion="dermoscopy"`` that
+    is all that H_F sees, and the clinical image counts in its own branch alone.
 
     Parameters
     ----------
@@ -30,6 +42,9 @@ class AsymmetricFusionNet(TwoImageNetwork):
         Number of classes of each task.
     attention : {"aab", "bab", "none"}, default="aab"
         The asymmetric block refines the dermoscopic map only, the bidirectional one both.
+    fusion : {"auto", "dermoscopy", "concat"}, default="auto"
+        What H_F reads: f_D, or both vectors. "auto" is "dermoscopy" with "aab" and "concat"
+        otherwise. Without attention f_D holds nothing of the clinical image.
     scaled_attention : bool, default=False
         Divide attention scores by the square root of the queries' width. The source does not.
     dropout : float, default=0.3
@@ -43,6 +58,13 @@ class AsymmetricFusionNet(TwoImageNetwork):
     ----------
     branches : tuple of str
         Keys of what `forward` returns, the final branch last.
+    fusion : {"dermoscopy", "concat"}
+        What the fusion's head reads.
+
+    Raises
+    ------
+    ValueError
+        If `attention` or `fusion` is unknown.
 
     References
     ----------
@@ -68,6 +90,7 @@ class AsymmetricFusionNet(TwoImageNetwork):
         n_classes: Sequence[int],
         *,
         attention: str = "aab",
+        fusion: str = "auto",
         scaled_attention: bool = False,
         dropout: float = 0.3,
         allow_missing_images: bool = False,
@@ -80,5 +103,15 @@ class AsymmetricFusionNet(TwoImageNetwork):
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        widths = (*pair.out_features, sum(pair.out_features))
-        super().__init__(pair, dict(zip(BRANCHES, widths)), n_classes, dropout)
+        check_choice("fusion", fusion, ("auto", "dermoscopy", "concat"))
+        if fusion == "auto":
+            fusion = "dermoscopy" if attention == "aab" else "concat"
+        widths = dict(zip(BRANCHES, (*pair.out_features, sum(pair.out_features))))
+        if fusion == "dermoscopy":
+            widths["fusion"] = widths["dermoscopy"]
+        super().__init__(pair, widths, n_classes, dropout)
+        self.fusion = fusion
+
+    def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:
+        """Return what the fusion's head reads of vectors (n, c) and (n, d)."""
+        return dermoscopy if self.fusion == "dermoscopy" else super().fuse(clinical, dermoscopy)

@@ -66,11 +66,6 @@ class AsymmetricAttention(nn.Module):
     scaled : bool, default=False
         Divide the scores by the square root of the queries' width. The source does not.
 
-    Notes
-    -----
-    The published parameter counts with this block, 33.06 and 59.09 million, follow from no
-    reading of the text that was found; those with the bidirectional block do.
-
     Examples
     --------
     >>> import torch

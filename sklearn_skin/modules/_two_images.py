@@ -16,10 +16,15 @@ from sklearn_skin.modules.heads import fusion_head
 BRANCHES = ("clinical", "dermoscopy", "fusion")
 
 
+def check_choice(parameter: str, value: str, choices: Sequence[str]) -> None:
+    """Raise a ValueError where the value of `parameter` is not one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{parameter}` must be one of {list(choices)}; got {value!r}.")
+
+
 def find_attention(name: str, choices: Sequence[str]) -> type[nn.Module] | None:
     """Return the class of an attention block; None for ``"none"``."""
-    if name not in choices:
-        raise ValueError(f"`attention` must be one of {list(choices)}; got {name!r}.")
+    check_choice("attention", name, choices)
     return ATTENTIONS.get(name)
 
 

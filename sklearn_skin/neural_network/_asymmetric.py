@@ -21,13 +21,18 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
 
     .. math:: L = L_C + L_D + L_F, \quad L_b = \sum_t L_{b,t}
 
-    The branches are ``clinical``, ``dermoscopy`` and ``fusion`` (concatenated features);
-    metadata are not used.
+    The branches are ``clinical``, ``dermoscopy`` and ``fusion``; metadata are not used.
 
     Parameters
     ----------
     attention : {"aab", "bab", "none"}, default="aab"
         Asymmetric, bidirectional or no attention between the images.
+    fusion : {"auto", "dermoscopy", "concat"}, default="auto"
+        What the fusion branch reads: the dermoscopic vector, or both, concatenated. "auto" is
+        "dermoscopy" with ``attention="aab"``, as the source's parameter counts say, and "concat"
+        otherwise. With "dermoscopy" the branch reads the learned stand-in where the dermoscopic
+        image is missing, so that such a row's clinical image counts in branch ``clinical`` alone;
+        that is also the branch for Grad-CAM of clinical images.
     clinical_backbone : str, default="mobilenetv3_small_100"
         timm model of the clinical image; `backbone` is the dermoscopic image's. Any with four
         stages.
@@ -68,6 +73,7 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
         | TWO_IMAGE_CONSTRAINTS
         | {
             "attention": [StrOptions({"aab", "bab", "none"})],
+            "fusion": [StrOptions({"auto", "dermoscopy", "concat"})],
             "clinical_backbone": [str],
             "scaled_attention": ["boolean"],
             "dropout": [CHANCE],
@@ -78,6 +84,7 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
         self,
         *,
         attention="aab",
+        fusion="auto",
         clinical_backbone="mobilenetv3_small_100",
         scaled_attention=False,
         dropout=0.3,
@@ -87,6 +94,7 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
     ):
         super().__init__(**common)
         self.attention = attention
+        self.fusion = fusion
         self.clinical_backbone = clinical_backbone
         self.scaled_attention = scaled_attention
         self.dropout = dropout
@@ -104,6 +112,7 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
             make_encoder(recipe.backbone, shapes, recipe),
             shapes.n_classes,
             attention=recipe.attention,
+            fusion=recipe.fusion,
             scaled_attention=recipe.scaled_attention,
             dropout=recipe.dropout,
             **missing_options(recipe),
@@ -114,5 +123,8 @@ class AsymmetricFusionClassifier(BaseImageNetwork):
         return BranchLoss(task_reduction="sum")
 
     def search_ranges(self):
-        """Return sensible ranges for parameters, the attention among them."""
-        return super().search_ranges() | {"attention": Choice(("aab", "bab", "none"))}
+        """Return sensible ranges for parameters, attention and fusion among them."""
+        return super().search_ranges() | {
+            "attention": Choice(("aab", "bab", "none")),
+            "fusion": Choice(("auto", "concat")),
+        }

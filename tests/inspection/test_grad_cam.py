@@ -11,7 +11,14 @@ from torch import nn
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.inspection import GradCAMDisplay, grad_cam
-from sklearn_skin.modules import FusionNet, LesionNetwork, SharedFusionNet, StagedEncoder, TaskHeads
+from sklearn_skin.modules import (
+    AsymmetricFusionNet,
+    FusionNet,
+    LesionNetwork,
+    SharedFusionNet,
+    StagedEncoder,
+    TaskHeads,
+)
 from sklearn_skin.neural_network import ImageClassifier, LesionNetClassifier, MetadataClassifier
 
 
@@ -135,6 +142,11 @@ def fusion_net(shapes):
     return FusionNet(StagedEncoder("test_resnet"), StagedEncoder("test_resnet"), shapes.n_classes)
 
 
+def asymmetric_net(shapes):
+    encoders = StagedEncoder("test_efficientnet"), StagedEncoder("test_resnet")
+    return AsymmetricFusionNet(*encoders, shapes.n_classes)
+
+
 def shared_net(shapes):
     return SharedFusionNet([StagedEncoder("test_convnext")], shapes.n_classes)
 
@@ -183,10 +195,18 @@ def test_a_network_with_its_own_layers_shows_its_map(two_images, tiny):
         assert any(result.heatmaps.any() for result in found)
 
 
-def test_a_branch_that_does_not_see_the_image_is_an_error(own_net, two_images):
-    net = own_net(fusion_net, *two_images, max_epochs=1)
-    with pytest.raises(ValueError, match="'clinical' does not depend on image column 'dermoscopy'"):
-        grad_cam(net, two_images[0][:3], image_column="dermoscopy", branch="clinical")
+@pytest.mark.parametrize(
+    ("make", "branch", "column"),
+    # The asymmetric fusion sees the clinical image through attention, not through its last map.
+    [(fusion_net, "clinical", "dermoscopy"), (asymmetric_net, "fusion", "clinical")],
+)
+def test_a_branch_that_does_not_see_the_last_map_is_an_error(
+    own_net, two_images, make, branch, column
+):
+    net = own_net(make, *two_images, max_epochs=1)
+    message = f"'{branch}' does not depend on the last map of image column '{column}'"
+    with pytest.raises(ValueError, match=message):
+        grad_cam(net, two_images[0][:3], image_column=column, branch=branch)
     assert grad_cam(net, two_images[0][:3], image_column="clinical", branch="clinical")
 
 

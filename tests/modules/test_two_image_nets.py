@@ -27,6 +27,7 @@ def shared(**options):
 NETS = {
     "fusionnet": lambda **options: FusionNet(encoder(), encoder(), N_CLASSES, **options),
     "aab": asymmetric,
+    "aab, concat": lambda **options: asymmetric(fusion="concat", **options),
     "bab": lambda **options: asymmetric("bab", **options),
     "concatenation": lambda **options: asymmetric("none", **options),
     "shared": shared,
@@ -106,6 +107,40 @@ def test_aab_keeps_the_clinical_branch_free_of_dermoscopy():
     before, after = net(images), net(changed)
     assert_close(before["clinical"], after["clinical"])
     assert not torch.allclose(before["dermoscopy"][0], after["dermoscopy"][0])
+
+
+@pytest.mark.parametrize(
+    ("attention", "fusion", "reads"),
+    [
+        ("aab", "auto", "dermoscopy"),
+        ("bab", "auto", "concat"),
+        ("none", "auto", "concat"),
+        ("aab", "concat", "concat"),
+        ("bab", "dermoscopy", "dermoscopy"),
+    ],
+)
+def test_what_the_asymmetric_fusion_reads(attention, fusion, reads):
+    torch.manual_seed(0)
+    net = asymmetric(attention, fusion=fusion).eval()
+    images = [torch.rand(3, 3, SIZE, SIZE) for _ in range(2)]
+    clinical, dermoscopy = net.pair(images)
+    read = {"dermoscopy": dermoscopy, "concat": torch.cat([clinical, dermoscopy], dim=1)}[reads]
+    assert_close(net(images)["fusion"], net.heads["fusion"](read))
+
+
+def test_aab_s_fusion_where_an_image_is_missing():
+    net, images = make_case("aab", allow_missing_images=True)
+    stand_in = net.pair.missing.image_tokens[1]
+    torch.nn.init.normal_(stand_in)
+    present = torch.tensor([[True, False], [True, False], [False, True]])
+    logits, head = net(images, present=present), net.heads["fusion"]
+    without_dermoscopy = [task[:2] for task in logits["fusion"]]
+    assert_close(without_dermoscopy, head(stand_in.expand(2, -1)))
+    # The clinical images of these rows are left to their own branch.
+    one, other = logits["clinical"][0][:2]
+    assert (one - other).abs().max() > 1e-4
+    unrefined = net.pair.encoders[1](images[1][2:])
+    assert_close([task[2:] for task in logits["fusion"]], head(unrefined))
 
 
 @pytest.mark.parametrize("name", ["shared", "shared heads"])
@@ -198,9 +233,13 @@ def test_images_of_another_size_are_refused():
         encoder("swin_tiny_patch4_window7_224")(torch.rand(1, 3, 32, 32))
 
 
-def test_unknown_attention_is_refused():
+def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match=r"`attention` must be one of \['aab', 'bab', 'none'\]"):
         asymmetric("shared")
+    with pytest.raises(
+        ValueError, match=r"`fusion` must be one of \['auto', 'dermoscopy', 'concat'\]; got 'sum'"
+    ):
+        asymmetric(fusion="sum")
     with pytest.raises(
         ValueError, match=r"`attention` must be one of \['shared', 'cross', 'none'\]"
     ):
