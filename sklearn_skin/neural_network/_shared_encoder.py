@@ -23,6 +23,9 @@ class SharedFusionClassifier(BaseImageNetwork):
 
     .. math:: L = W L_C + (\tfrac12 - W) L_D + \tfrac12 L_F, \quad L_b = \sum_t L_{b,t}
 
+    which is the source's biased loss (eq. 5.7); its equal loss is
+    :math:`L = (L_C + L_D + L_F) / 3` (eq. 5.5).
+
     The branches are ``clinical``, ``dermoscopy`` and ``fusion`` (concatenated features);
     metadata are not used. The source reports a loss of accuracy for shared ResNets and
     DenseNets; these give a warning.
@@ -35,8 +38,11 @@ class SharedFusionClassifier(BaseImageNetwork):
         One encoder for both images.
     share_heads : bool, default=False
         One head for the clinical and the dermoscopic branch.
+    branch_loss_weights : {"biased", "equal"}, default="biased"
+        Weights of the clinical, the dermoscopic and the fusion branch's loss: W, 0.5 - W and
+        0.5, or a third each.
     clinical_weight : float, default=0.1
-        Weight W of the clinical branch's loss, in [0, 0.5].
+        Weight W in [0, 0.5]; used by "biased" alone.
     scaled_attention : bool, default=False
         Divide attention scores by the square root of the queries' width.
     dropout : float, default=0.3
@@ -76,6 +82,7 @@ class SharedFusionClassifier(BaseImageNetwork):
             "attention": [StrOptions({"shared", "cross", "none"})],
             "share_encoder": ["boolean"],
             "share_heads": ["boolean"],
+            "branch_loss_weights": [StrOptions({"biased", "equal"})],
             "clinical_weight": [Interval(Real, 0, 0.5, closed="both")],
             "scaled_attention": ["boolean"],
             "dropout": [CHANCE],
@@ -88,6 +95,7 @@ class SharedFusionClassifier(BaseImageNetwork):
         attention="shared",
         share_encoder=True,
         share_heads=False,
+        branch_loss_weights="biased",
         clinical_weight=0.1,
         scaled_attention=False,
         dropout=0.3,
@@ -99,6 +107,7 @@ class SharedFusionClassifier(BaseImageNetwork):
         self.attention = attention
         self.share_encoder = share_encoder
         self.share_heads = share_heads
+        self.branch_loss_weights = branch_loss_weights
         self.clinical_weight = clinical_weight
         self.scaled_attention = scaled_attention
         self.dropout = dropout
@@ -123,14 +132,17 @@ class SharedFusionClassifier(BaseImageNetwork):
         )
 
     def make_loss(self, shapes, recipe):
-        """Return the biased sum over branches of the sum over tasks."""
+        """Return the biased or equal sum over branches of the sum over tasks."""
         w = recipe.clinical_weight
         weights = {"clinical": w, "dermoscopy": 0.5 - w, "fusion": 0.5}
+        if recipe.branch_loss_weights == "equal":
+            weights = dict.fromkeys(weights, 1 / 3)
         return BranchLoss(weights, task_reduction="sum")
 
     def search_ranges(self):
-        """Return sensible ranges for parameters, the attention and W among them."""
+        """Return sensible ranges for parameters, the attention and the loss among them."""
         return super().search_ranges() | {
             "attention": Choice(("shared", "cross", "none")),
+            "branch_loss_weights": Choice(("biased", "equal")),
             "clinical_weight": Range(0.01, 0.5, log=True),
         }

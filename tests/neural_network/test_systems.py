@@ -99,10 +99,34 @@ def test_the_operator_s_metadata_are_a_parameter(cls, X, y, make_net):
         net.set_params(fusion_metadata="both").fit(X, y)
 
 
-def test_biased_loss_of_the_shared_network():
-    recipe = SimpleNamespace(clinical_weight=0.1)
-    loss = SharedFusionClassifier().make_loss(None, recipe)
-    assert loss.branches == pytest.approx({"clinical": 0.1, "dermoscopy": 0.4, "fusion": 0.5})
+@pytest.mark.parametrize(
+    ("net", "weights", "over_tasks"),
+    [
+        (AsymmetricFusionClassifier(), (1, 1, 1), np.sum),
+        (SharedFusionClassifier(), (0.1, 0.4, 0.5), np.sum),
+        (SharedFusionClassifier(clinical_weight=0.3), (0.3, 0.2, 0.5), np.sum),
+        (SharedFusionClassifier(branch_loss_weights="equal"), (1 / 3, 1 / 3, 1 / 3), np.sum),
+        (FusionNetClassifier(), (1, 1, 1), np.mean),
+    ],
+)
+def test_loss_of_the_networks_of_two_images(net, weights, over_tasks):
+    rng = np.random.RandomState(0)
+    target = np.array([[0, 1], [3, 0], [4, -1], [1, 1]])
+    logits = {
+        branch: [rng.randn(4, c) for c in (5, 2)] for branch in ("clinical", "dermoscopy", "fusion")
+    }
+
+    def cross_entropy(z, codes):
+        z, codes = z[codes >= 0], codes[codes >= 0]
+        return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), codes]).mean()
+
+    losses = [
+        over_tasks([cross_entropy(z, target[:, t]) for t, z in enumerate(tasks)])
+        for tasks in logits.values()
+    ]
+    outputs = {branch: [torch.tensor(z) for z in tasks] for branch, tasks in logits.items()}
+    loss = net.make_loss(None, SimpleNamespace(**net.get_params()))
+    assert_allclose(loss(outputs, torch.tensor(target)), np.dot(weights, losses), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
