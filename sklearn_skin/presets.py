@@ -229,6 +229,7 @@ PRESETS = {
         deviations=(
             "epochs and those that are averaged are those of S4",
             "without `X_val`, weights of the branches are found on held-out training rows",
+            "attention maps are exchanged, as the name says; attention_maps='own' is the text's",
         ),
     ),
     "fusionm4net": Preset(

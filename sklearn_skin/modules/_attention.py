@@ -9,11 +9,19 @@ with s = 1 as in the source, or 1 / sqrt(c / 8). There is no projection after th
 The source writes the update as V M without saying along which axis the softmax runs; here the
 weights of one output position sum to one.
 
+Whose map M weighs a modality's values is open in PEMM. The name cross-attention says the
+partner's, and so does AMMFM, whose bidirectional block enhances both mutually. The text of section
+5.4.2.2 multiplies C_v with M_c, a modality's own: `own_maps`, where nothing passes between the
+images and a missing partner changes nothing. (That text also makes M_c of C_v and C_q, which would
+leave C_k without a use; here it is made of C_q and C_k, as in AMMFM.)
+
 References
 ----------
 :ref:`Tang (2024) <tang2024>`, "Deep learning-based multi-modal fusion method", sections 5.3.2.2
 (eq. 5.1) and 5.4.2.2.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +51,22 @@ class _QueryKey(nn.Module):
         q, k, v = (map_tokens(part) for part in (query, key, value))
         attended = attend(q, k, v, self.scale)
         return attended.transpose(1, 2).unflatten(2, size)
+
+
+def _refine(
+    maps: Sequence[Tensor],
+    weights: Sequence[_QueryKey],
+    values: Sequence[nn.Module],
+    own: bool,
+    present: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Add to each map its values, averaged with the weights of its partner or with its `own`."""
+    refined = []
+    for k, (map_, value) in enumerate(zip(maps, values)):
+        source = k if own else 1 - k
+        update = weights[source](maps[source], value(map_))
+        refined.append(_add(map_, update, None if own else present, source))
+    return refined[0], refined[1]
 
 
 def _add(map_: Tensor, update: Tensor, present: Tensor | None, partner: int) -> Tensor:
@@ -101,6 +125,8 @@ class BidirectionalAttention(nn.Module):
 
     .. math:: D' = D + D_v M_C^\top, \qquad C' = C + C_v M_D^\top
 
+    With `own_maps` they do not: :math:`D' = D + D_v M_D^\top, C' = C + C_v M_C^\top`.
+
     Parameters
     ----------
     clinical_channels, dermoscopy_channels : int
@@ -109,6 +135,8 @@ class BidirectionalAttention(nn.Module):
         Queries and keys have ``channels // reduction`` channels.
     scaled : bool, default=False
         Divide the scores by the square root of the queries' width. The source does not.
+    own_maps : bool, default=False
+        Average the values of a map with its own weights, not with the partner's.
 
     Examples
     --------
@@ -126,30 +154,28 @@ class BidirectionalAttention(nn.Module):
         *,
         reduction: int = 8,
         scaled: bool = False,
+        own_maps: bool = False,
     ) -> None:
         super().__init__()
         self.clinical = _QueryKey(clinical_channels, reduction, scaled)
         self.dermoscopy = _QueryKey(dermoscopy_channels, reduction, scaled)
         self.clinical_value = nn.Conv2d(clinical_channels, clinical_channels, 1)
         self.dermoscopy_value = nn.Conv2d(dermoscopy_channels, dermoscopy_channels, 1)
+        self.own_maps = own_maps
 
     def forward(
         self, clinical: Tensor, dermoscopy: Tensor, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Refine the maps (n, c, h, w), (n, d, h, w); `present` is (n, 2) bool or None."""
-        for_dermoscopy = self.clinical(clinical, self.dermoscopy_value(dermoscopy))
-        for_clinical = self.dermoscopy(dermoscopy, self.clinical_value(clinical))
-        return (
-            _add(clinical, for_clinical, present, partner=1),
-            _add(dermoscopy, for_dermoscopy, present, partner=0),
-        )
+        weights = self.clinical, self.dermoscopy
+        values = self.clinical_value, self.dermoscopy_value
+        return _refine((clinical, dermoscopy), weights, values, self.own_maps, present)
 
 
 class SharedAttention(nn.Module):
     r"""Shared cross-attention (SCA): one set of projections serves both modalities.
 
-    The formulas are those of `BidirectionalAttention`, whose weights it halves. The source
-    exchanges the weights; its text alone can also be read as each map using its own.
+    The formulas are those of `BidirectionalAttention`, whose weights it halves.
 
     Parameters
     ----------
@@ -159,6 +185,8 @@ class SharedAttention(nn.Module):
         Queries and keys have ``channels // reduction`` channels.
     scaled : bool, default=False
         Divide the scores by the square root of the queries' width. The source does not.
+    own_maps : bool, default=False
+        Average the values of a map with its own weights, not with the partner's.
 
     Examples
     --------
@@ -176,6 +204,7 @@ class SharedAttention(nn.Module):
         *,
         reduction: int = 8,
         scaled: bool = False,
+        own_maps: bool = False,
     ) -> None:
         super().__init__()
         if clinical_channels != dermoscopy_channels:
@@ -185,17 +214,14 @@ class SharedAttention(nn.Module):
             )
         self.weights = _QueryKey(clinical_channels, reduction, scaled)
         self.value = nn.Conv2d(clinical_channels, clinical_channels, 1)
+        self.own_maps = own_maps
 
     def forward(
         self, clinical: Tensor, dermoscopy: Tensor, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Refine the maps, both (n, c, h, w); `present` is (n, 2) bool or None."""
-        for_dermoscopy = self.weights(clinical, self.value(dermoscopy))
-        for_clinical = self.weights(dermoscopy, self.value(clinical))
-        return (
-            _add(clinical, for_clinical, present, partner=1),
-            _add(dermoscopy, for_dermoscopy, present, partner=0),
-        )
+        weights, values = (self.weights,) * 2, (self.value,) * 2
+        return _refine((clinical, dermoscopy), weights, values, self.own_maps, present)
 
 
 ATTENTIONS = {

@@ -8,6 +8,7 @@ from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
     TwoImageNetwork,
+    check_choice,
     find_attention,
 )
 
@@ -32,6 +33,10 @@ class SharedFusionNet(TwoImageNetwork):
         Number of classes of each task.
     attention : {"shared", "cross", "none"}, default="shared"
         One set of projections for both modalities, one for each, or no attention.
+    attention_maps : {"exchanged", "own"}, default="exchanged"
+        Whose attention map weighs an image's values: the other image's, as the name
+        cross-attention says, or its own, as the source's text reads. With "own" the images
+        meet in the fusion only, and one that is missing changes nothing for the other.
     share_heads : bool, default=False
         Classify both images by one head; the fusion keeps its own.
     scaled_attention : bool, default=False
@@ -47,6 +52,12 @@ class SharedFusionNet(TwoImageNetwork):
     ----------
     branches : tuple of str
         Keys of what `forward` returns, the final branch last.
+
+    Raises
+    ------
+    ValueError
+        If `attention` or `attention_maps` is unknown, there are not one or two encoders, or heads
+        are shared between vectors of different length.
 
     Warns
     -----
@@ -74,15 +85,20 @@ class SharedFusionNet(TwoImageNetwork):
         n_classes: Sequence[int],
         *,
         attention: str = "shared",
+        attention_maps: str = "exchanged",
         share_heads: bool = False,
         scaled_attention: bool = False,
         dropout: float = 0.3,
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
+        check_choice("attention_maps", attention_maps, ("exchanged", "own"))
+        block = find_attention(
+            attention, ("shared", "cross", "none"), own_maps=attention_maps == "own"
+        )
         pair = EncoderPair(
             encoders,
-            attention=find_attention(attention, ("shared", "cross", "none")),
+            attention=block,
             scaled=scaled_attention,
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,

@@ -22,26 +22,28 @@ def check_choice(parameter: str, value: str, choices: Sequence[str]) -> None:
         raise ValueError(f"`{parameter}` must be one of {list(choices)}; got {value!r}.")
 
 
-def find_attention(name: str, choices: Sequence[str]) -> type[nn.Module] | None:
-    """Return the class of an attention block; None for ``"none"``."""
+def find_attention(
+    name: str, choices: Sequence[str], **options: Any
+) -> Callable[..., nn.Module] | None:
+    """Return what makes an attention block with `options`; None for ``"none"``."""
     check_choice("attention", name, choices)
-    return ATTENTIONS.get(name)
+    return None if name == "none" else partial(ATTENTIONS[name], **options)
 
 
 class EncoderPair(nn.Module):
     """Encode two images into two vectors, with an attention block after each stage.
 
     Where a row lacks an image, a learned vector stands in for that image's vector, and the
-    other image's map passes the attention blocks unchanged; the missing image's pixels then
-    have no influence on the row.
+    other image's map passes the attention blocks unchanged where these would weigh it by the
+    missing one; the missing image's pixels then have no influence on the row.
 
     Parameters
     ----------
     encoders : sequence of StagedEncoder
         One for both images, or one for the clinical and one for the dermoscopic image. A
         single encoder takes both as one batch, so that BatchNorm trains on their mixture.
-    attention : type, default=None
-        Class of an attention block, called with the channels of both maps and `scaled`.
+    attention : callable, default=None
+        Makes an attention block, called with the channels of both maps and `scaled`.
     scaled : bool, default=False
         Divide attention scores by the square root of the queries' width.
     allow_missing_images : bool, default=False
@@ -74,7 +76,7 @@ class EncoderPair(nn.Module):
         self,
         encoders: Sequence[StagedEncoder],
         *,
-        attention: type[nn.Module] | None = None,
+        attention: Callable[..., nn.Module] | None = None,
         scaled: bool = False,
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,

@@ -34,6 +34,9 @@ class SharedFusionClassifier(BaseImageNetwork):
     ----------
     attention : {"shared", "cross", "none"}, default="shared"
         Attention between the images.
+    attention_maps : {"exchanged", "own"}, default="exchanged"
+        Whose attention map weighs an image's values: the other image's, or its own. With "own"
+        the images meet in the fusion only.
     share_encoder : bool, default=True
         One encoder for both images.
     share_heads : bool, default=False
@@ -80,6 +83,7 @@ class SharedFusionClassifier(BaseImageNetwork):
         | TWO_IMAGE_CONSTRAINTS
         | {
             "attention": [StrOptions({"shared", "cross", "none"})],
+            "attention_maps": [StrOptions({"exchanged", "own"})],
             "share_encoder": ["boolean"],
             "share_heads": ["boolean"],
             "branch_loss_weights": [StrOptions({"biased", "equal"})],
@@ -93,6 +97,7 @@ class SharedFusionClassifier(BaseImageNetwork):
         self,
         *,
         attention="shared",
+        attention_maps="exchanged",
         share_encoder=True,
         share_heads=False,
         branch_loss_weights="biased",
@@ -105,6 +110,7 @@ class SharedFusionClassifier(BaseImageNetwork):
     ):
         super().__init__(**common)
         self.attention = attention
+        self.attention_maps = attention_maps
         self.share_encoder = share_encoder
         self.share_heads = share_heads
         self.branch_loss_weights = branch_loss_weights
@@ -125,6 +131,7 @@ class SharedFusionClassifier(BaseImageNetwork):
             [make_encoder(recipe.backbone, shapes, recipe) for _ in range(n_encoders)],
             shapes.n_classes,
             attention=recipe.attention,
+            attention_maps=recipe.attention_maps,
             share_heads=recipe.share_heads,
             scaled_attention=recipe.scaled_attention,
             dropout=recipe.dropout,
@@ -143,6 +150,7 @@ class SharedFusionClassifier(BaseImageNetwork):
         """Return sensible ranges for parameters, the attention and the loss among them."""
         return super().search_ranges() | {
             "attention": Choice(("shared", "cross", "none")),
+            "attention_maps": Choice(("exchanged", "own")),
             "branch_loss_weights": Choice(("biased", "equal")),
             "clinical_weight": Range(0.01, 0.5, log=True),
         }

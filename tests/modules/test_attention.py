@@ -65,21 +65,36 @@ def test_aab_equals_its_formula(widths, scaled, scale):
     np.testing.assert_allclose(got, as_double(dermoscopy) + update, rtol=1e-4, atol=1e-5)
 
 
-def test_bab_equals_its_formula():
-    block, clinical, dermoscopy = make_case("bab", (16, 24))
-    for_dermoscopy = reference_update(
-        block.clinical.query, block.clinical.key, block.dermoscopy_value, clinical, dermoscopy, 1
-    )
-    for_clinical = reference_update(
-        block.dermoscopy.query, block.dermoscopy.key, block.clinical_value, dermoscopy, clinical, 1
-    )
-    left, right = block(clinical, dermoscopy)
-    np.testing.assert_allclose(
-        as_double(left), as_double(clinical) + for_clinical, rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_allclose(
-        as_double(right), as_double(dermoscopy) + for_dermoscopy, rtol=1e-4, atol=1e-5
-    )
+def parts_of(block):
+    """Return the projections of both modalities: queries and keys, then values."""
+    if isinstance(block, SharedAttention):
+        return (block.weights,) * 2, (block.value,) * 2
+    return (block.clinical, block.dermoscopy), (block.clinical_value, block.dermoscopy_value)
+
+
+@pytest.mark.parametrize("own_maps", [False, True])
+@pytest.mark.parametrize(("name", "widths"), [("cross", (16, 24)), ("shared", (16, 16))])
+def test_cross_attention_equals_its_formula(name, widths, own_maps):
+    block, *maps = make_case(name, widths, own_maps=own_maps)
+    weights, values = parts_of(block)
+    for k, got in enumerate(block(*maps)):
+        source = k if own_maps else 1 - k
+        query, key = weights[source].query, weights[source].key
+        update = reference_update(query, key, values[k], maps[source], maps[k], 1)
+        np.testing.assert_allclose(
+            as_double(got), as_double(maps[k]) + update, rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("name", ["cross", "shared"])
+def test_own_maps_keep_the_images_apart(name):
+    block, clinical, dermoscopy = make_case(name, own_maps=True)
+    before = block(clinical, dermoscopy)
+    after = block(clinical, torch.randn_like(dermoscopy))
+    assert_close(after[0], before[0])
+    # So a missing partner changes nothing, and the map is refined as ever.
+    present = torch.tensor([[True, True], [False, True], [True, False]])
+    assert_close(block(clinical, dermoscopy, present), before)
 
 
 def test_shared_attention_is_bab_with_equal_weights():

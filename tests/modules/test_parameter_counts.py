@@ -100,6 +100,16 @@ def test_published_counts_come_out(model):
         assert f"{exact:.2f}" == f"{published:.2f}"
 
 
+def test_own_and_exchanged_maps_cost_the_same():
+    with torch.device("meta"):
+        encoders = [StagedEncoder("test_convnext")]
+        own, exchanged = (
+            SharedFusionNet(encoders, N_CLASSES, attention_maps=maps)
+            for maps in ("own", "exchanged")
+        )
+    assert millions(own) == pytest.approx(millions(exchanged))
+
+
 def test_aab_costs_less_than_bab():
     with torch.device("meta"):
         none, aab, bab = (millions(pair(MOBILE, SWIN, name)) for name in ("none", "aab", "bab"))

@@ -32,6 +32,7 @@ NETS = {
     "concatenation": lambda **options: asymmetric("none", **options),
     "shared": shared,
     "cross": lambda **options: shared(attention="cross", **options),
+    "own maps": lambda **options: shared(attention_maps="own", **options),
     "shared heads": lambda **options: shared(share_heads=True, **options),
     "two encoders": lambda **options: SharedFusionNet(
         [encoder("test_convnext"), encoder("test_convnext")], N_CLASSES, **options
@@ -126,6 +127,19 @@ def test_what_the_asymmetric_fusion_reads(attention, fusion, reads):
     clinical, dermoscopy = net.pair(images)
     read = {"dermoscopy": dermoscopy, "concat": torch.cat([clinical, dermoscopy], dim=1)}[reads]
     assert_close(net(images)["fusion"], net.heads["fusion"](read))
+
+
+@pytest.mark.parametrize("attention", ["shared", "cross"])
+def test_with_own_maps_the_images_meet_in_the_fusion_only(attention):
+    torch.manual_seed(0)
+    images = [torch.rand(3, 3, SIZE, SIZE) for _ in range(2)]
+    net = shared(attention=attention, attention_maps="own", allow_missing_images=True).eval()
+    full = net(images)
+    changed = net([images[0], torch.rand_like(images[1])])
+    missing = net(images, present=torch.tensor([[True, False]] * 3))
+    for other in (changed, missing):
+        assert_close(other["clinical"], full["clinical"], rtol=1e-4, atol=1e-5)
+        assert (other["fusion"][0] - full["fusion"][0]).abs().max() > 1e-4
 
 
 def test_aab_s_fusion_where_an_image_is_missing():
@@ -244,6 +258,10 @@ def test_unknown_options_are_refused():
         ValueError, match=r"`attention` must be one of \['shared', 'cross', 'none'\]"
     ):
         shared(attention="aab")
+    with pytest.raises(
+        ValueError, match=r"`attention_maps` must be one of \['exchanged', 'own'\]; got 'both'"
+    ):
+        shared(attention_maps="both")
 
 
 def test_two_images_are_needed():
