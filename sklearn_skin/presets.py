@@ -251,7 +251,8 @@ PRESETS = {
         unstated={"augment": "strengths", "tta": "number of views"},
         deviations=(
             "no distortions among the augmentations",
-            "a branch's loss is the mean over tasks, where eqs. 6.1 to 6.3 print the sum",
+            "mean over tasks and heads of three layers, as in the public code; the text prints "
+            "task_reduction='sum' and head_hidden=()",
             "without `X_val`, the best epoch is found on held-out training rows and the weights on "
             "cross-fitted predictions; the search is exact, search='grid' is the source's",
             "the second stage learns from cross-fitted predictions; cv='half' is the source's",

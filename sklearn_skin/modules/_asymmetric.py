@@ -109,7 +109,7 @@ class AsymmetricFusionNet(TwoImageNetwork):
         widths = dict(zip(BRANCHES, (*pair.out_features, sum(pair.out_features))))
         if fusion == "dermoscopy":
             widths["fusion"] = widths["dermoscopy"]
-        super().__init__(pair, widths, n_classes, dropout)
+        super().__init__(pair, widths, n_classes, dropout=dropout)
         self.fusion = fusion
 
     def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ class FusionNet(TwoImageNetwork):
     .. math:: P_b = H_b(F_b), \quad b \in \{clin, derm, fusion\}, \quad
         F_{fusion} = F_{clin} + F_{derm}
 
-    with a head H (`fusion_head`) per branch. The loss is the sum over branches of the mean over
-    tasks of cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
+    with a head H (`fusion_head`) per branch. The loss is the sum over branches of the mean (or the
+    sum) over tasks of cross-entropy. Patient metadata enter FusionM4Net in its second stage only.
 
     Parameters
     ----------
@@ -23,6 +23,9 @@ class FusionNet(TwoImageNetwork):
         Encoders of equal output length; two ``resnet50`` in the source.
     n_classes : sequence of int
         Number of classes of each task.
+    head_hidden : sequence of int, default=(512, 128)
+        Widths of the heads' layers before the tasks' own; ``()`` is the single layer per task of
+        the thesis' table 6.2.
     dropout : float, default=0.3
         Dropout of the heads, in [0, 1).
     allow_missing_images : bool, default=False
@@ -60,6 +63,7 @@ class FusionNet(TwoImageNetwork):
         dermoscopy: StagedEncoder,
         n_classes: Sequence[int],
         *,
+        head_hidden: Sequence[int] = (512, 128),
         dropout: float = 0.3,
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
@@ -74,7 +78,8 @@ class FusionNet(TwoImageNetwork):
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        super().__init__(pair, dict.fromkeys(BRANCHES, clinical.out_features), n_classes, dropout)
+        widths = dict.fromkeys(BRANCHES, clinical.out_features)
+        super().__init__(pair, widths, n_classes, hidden=head_hidden, dropout=dropout)
 
     def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:
         """Add the vectors (n, d) of both images."""

@@ -118,4 +118,4 @@ class SharedFusionNet(TwoImageNetwork):
         widths = dict(zip(BRANCHES, (clinical, dermoscopy, clinical + dermoscopy)))
         if share_heads:
             widths = {"images": clinical, "fusion": clinical + dermoscopy}
-        super().__init__(pair, widths, n_classes, dropout)
+        super().__init__(pair, widths, n_classes, dropout=dropout)

@@ -19,6 +19,8 @@ class SingleImageNet(LesionNetwork):
         Encoder of the image.
     n_classes : sequence of int
         Number of classes of each task.
+    head_hidden : sequence of int, default=(512, 128)
+        Widths of the head's layers before the tasks' own.
     dropout : float, default=0.3
         Dropout in the head, in [0, 1).
     allow_missing_images : bool, default=False
@@ -42,6 +44,7 @@ class SingleImageNet(LesionNetwork):
         encoder: StagedEncoder,
         n_classes: Sequence[int],
         *,
+        head_hidden: Sequence[int] = (512, 128),
         dropout: float = 0.3,
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
@@ -51,7 +54,9 @@ class SingleImageNet(LesionNetwork):
         self.missing = MissingModality(
             [encoder.out_features], 0, allow_missing_images=allow_missing_images
         )
-        self.head = fusion_head(encoder.out_features, n_classes, dropout=dropout)
+        self.head = fusion_head(
+            encoder.out_features, n_classes, hidden=head_hidden, dropout=dropout
+        )
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Check that there is one image, and return it."""

@@ -171,19 +171,19 @@ class TwoImageNetwork(LesionNetwork):
         images as one batch, so that its BatchNorm trains on the mixture that it will see.
     n_classes : sequence of int
         Number of classes of each task.
-    dropout : float
-        Dropout of the heads, in [0, 1).
+    **head
+        Parameters of `fusion_head`.
     """
 
     branches = BRANCHES
 
     def __init__(
-        self, pair: EncoderPair, widths: dict[str, int], n_classes: Sequence[int], dropout: float
+        self, pair: EncoderPair, widths: dict[str, int], n_classes: Sequence[int], **head: Any
     ) -> None:
         super().__init__()
         self.pair = pair
         self.heads = nn.ModuleDict(
-            {name: fusion_head(width, n_classes, dropout=dropout) for name, width in widths.items()}
+            {name: fusion_head(width, n_classes, **head) for name, width in widths.items()}
         )
 
     def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:

@@ -75,11 +75,18 @@ class TaskHeads(nn.Module):
         return [task(features) for task in self.tasks]
 
 
-def fusion_head(in_features: int, n_classes: Sequence[int], *, dropout: float = 0.3) -> TaskHeads:
+def fusion_head(
+    in_features: int,
+    n_classes: Sequence[int],
+    *,
+    hidden: Sequence[int] = (512, 128),
+    dropout: float = 0.3,
+) -> TaskHeads:
     """Make the head of FusionNet, AMMFM and PEMM (systems S4 to S6 of the user guide).
 
     Linear(d, 512), BN, SiLU, dropout, Linear(512, 128), BN, SiLU, dropout, and Linear(128, C_t)
-    for each task t, as in their public code; the thesis' table 6.2 prints a single layer.
+    for each task t, as in FusionNet's public code and in the published parameter counts. The
+    thesis' table 6.2 prints one layer per task, Linear(d, C_t): that is ``hidden=()``.
 
     Parameters
     ----------
@@ -87,6 +94,8 @@ def fusion_head(in_features: int, n_classes: Sequence[int], *, dropout: float = 
         Length d of the feature vector.
     n_classes : sequence of int
         Number of classes of each task.
+    hidden : sequence of int, default=(512, 128)
+        Widths of the layers before the tasks' own.
     dropout : float, default=0.3
         Probability in [0, 1) after each activation.
 
@@ -108,7 +117,7 @@ def fusion_head(in_features: int, n_classes: Sequence[int], *, dropout: float = 
     return TaskHeads(
         in_features,
         n_classes,
-        hidden=(512, 128),
+        hidden=hidden,
         activation="silu",
         batch_norm=True,
         dropout=dropout,

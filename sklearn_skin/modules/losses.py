@@ -157,7 +157,7 @@ class BranchLoss(nn.Module):
     Raises
     ------
     ValueError
-        If `cross_entropy` is unknown.
+        If `task_reduction` or `cross_entropy` is unknown.
 
     Examples
     --------
@@ -179,6 +179,10 @@ class BranchLoss(nn.Module):
         cross_entropy: str = "categorical",
     ) -> None:
         super().__init__()
+        if task_reduction not in ("mean", "sum"):
+            raise ValueError(
+                f"`task_reduction` must be one of ['mean', 'sum']; got {task_reduction!r}."
+            )
         if cross_entropy not in ("categorical", "binary"):
             raise ValueError(
                 f"`cross_entropy` must be one of ['binary', 'categorical']; got {cross_entropy!r}."

@@ -1,6 +1,8 @@
 """FusionNet: two images, added features, three heads (system S6, first stage)."""
 
-from sklearn_skin.modules import FusionNet, SingleImageNet
+from sklearn.utils._param_validation import StrOptions
+
+from sklearn_skin.modules import BranchLoss, FusionNet, SingleImageNet
 from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
 from sklearn_skin.neural_network._parameters import CHANCE
 from sklearn_skin.neural_network._two_images import (
@@ -21,8 +23,15 @@ class FusionNetClassifier(BaseImageNetwork):
 
     Parameters
     ----------
+    task_reduction : {"mean", "sum"}, default="mean"
+        How a branch's tasks combine in its loss. The mean, as in the source's public code;
+        its eq. 6.1 to 6.3 print the sum.
+    head_hidden : sequence of int, default=(512, 128)
+        Widths of the heads' layers before the tasks' own, each followed by BatchNorm, SiLU and
+        dropout. The default is the public code's and the published parameter count's; the
+        source's table 6.2 prints one linear layer per task, ``()``.
     dropout : float, default=0.3
-        Dropout of the heads, in [0, 1).
+        Dropout of the heads' hidden layers, in [0, 1).
     clinical_column, dermoscopy_column : str, default=None
         Image columns; None guesses them from their names.
     %(common)s
@@ -53,11 +62,28 @@ class FusionNetClassifier(BaseImageNetwork):
 
     uses_metadata = False
     _parameter_constraints = (
-        BaseImageNetwork._parameter_constraints | TWO_IMAGE_CONSTRAINTS | {"dropout": [CHANCE]}
+        BaseImageNetwork._parameter_constraints
+        | TWO_IMAGE_CONSTRAINTS
+        | {
+            "task_reduction": [StrOptions({"mean", "sum"})],
+            "head_hidden": ["array-like"],
+            "dropout": [CHANCE],
+        }
     )
 
-    def __init__(self, *, dropout=0.3, clinical_column=None, dermoscopy_column=None, **common):
+    def __init__(
+        self,
+        *,
+        task_reduction="mean",
+        head_hidden=(512, 128),
+        dropout=0.3,
+        clinical_column=None,
+        dermoscopy_column=None,
+        **common,
+    ):
         super().__init__(**common)
+        self.task_reduction = task_reduction
+        self.head_hidden = head_hidden
         self.dropout = dropout
         self.clinical_column = clinical_column
         self.dermoscopy_column = dermoscopy_column
@@ -72,4 +98,14 @@ class FusionNetClassifier(BaseImageNetwork):
         """Return a `FusionNet`, or a `SingleImageNet` for one image column."""
         encoders = [make_encoder(recipe.backbone, shapes, recipe) for _ in shapes.image_columns]
         net = FusionNet if len(encoders) == 2 else SingleImageNet
-        return net(*encoders, shapes.n_classes, dropout=recipe.dropout, **missing_options(recipe))
+        return net(
+            *encoders,
+            shapes.n_classes,
+            head_hidden=recipe.head_hidden,
+            dropout=recipe.dropout,
+            **missing_options(recipe),
+        )
+
+    def make_loss(self, shapes, recipe):
+        """Return the sum over branches of the mean, or the sum, over tasks."""
+        return BranchLoss(task_reduction=recipe.task_reduction)

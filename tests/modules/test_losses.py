@@ -134,6 +134,11 @@ def test_branches_and_tasks_add_up(case):
     assert BranchLoss()(outputs, targets).item() == pytest.approx(np.mean(one[0]) + np.mean(one[1]))
 
 
+def test_an_unknown_reduction_is_named():
+    with pytest.raises(ValueError, match=r"`task_reduction` must be one of \['mean', 'sum'\]"):
+        BranchLoss(task_reduction="max")
+
+
 def test_a_reconstruction_is_no_branch_and_adds_its_weighted_error(case):
     logits, target, _, _ = case
     outputs, targets = {"fusion": [logits]}, target[:, None]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from torch import nn
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import as_images
@@ -107,6 +108,7 @@ def test_the_operator_s_metadata_are_a_parameter(cls, X, y, make_net):
         (SharedFusionClassifier(clinical_weight=0.3), (0.3, 0.2, 0.5), np.sum),
         (SharedFusionClassifier(branch_loss_weights="equal"), (1 / 3, 1 / 3, 1 / 3), np.sum),
         (FusionNetClassifier(), (1, 1, 1), np.mean),
+        (FusionNetClassifier(task_reduction="sum"), (1, 1, 1), np.sum),
     ],
 )
 def test_loss_of_the_networks_of_two_images(net, weights, over_tasks):
@@ -127,6 +129,47 @@ def test_loss_of_the_networks_of_two_images(net, weights, over_tasks):
     outputs = {branch: [torch.tensor(z) for z in tasks] for branch, tasks in logits.items()}
     loss = net.make_loss(None, SimpleNamespace(**net.get_params()))
     assert_allclose(loss(outputs, torch.tensor(target)), np.dot(weights, losses), rtol=1e-5)
+
+
+def reference_head(head, x):
+    """Compute a head's logits in float64 from its weights."""
+    for layer in head.layers:
+        p = {name: value.double().numpy() for name, value in layer.state_dict().items()}
+        if isinstance(layer, nn.Linear):
+            x = x @ p["weight"].T + p["bias"]
+        elif isinstance(layer, nn.BatchNorm1d):
+            x = (x - p["running_mean"]) / np.sqrt(p["running_var"] + 1e-5)
+            x = x * p["weight"] + p["bias"]
+        elif isinstance(layer, nn.SiLU):
+            x = x / (1 + np.exp(-x))
+    tasks = [[part.detach().double().numpy() for part in task.parameters()] for task in head.tasks]
+    return [x @ weight.T + bias for weight, bias in tasks]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("head_hidden", [(512, 128), (), (7,)])
+@pytest.mark.parametrize("columns", [["image"], ["clinical", "dermoscopy"]])
+def test_fusionnet_s_heads_are_their_formula(head_hidden, columns):
+    torch.manual_seed(0)
+    net = FusionNetClassifier(backbone="test_resnet", weights=None, head_hidden=head_hidden)
+    shapes = SimpleNamespace(image_columns=columns, n_classes=[5, 2], image_size=32)
+    module = net.make_module(shapes, SimpleNamespace(**net.get_params()))
+    images = [torch.rand(6, 3, 32, 32) for _ in columns]
+    # BatchNorm has then seen something.
+    module.train()(images)
+    logits = module.eval()(images)
+    if len(columns) == 1:
+        heads, vectors = {"image": module.head}, [module.encoder(images[0])]
+    else:
+        clinical, dermoscopy = module.pair(images)
+        heads, vectors = module.heads, [clinical, dermoscopy, clinical + dermoscopy]
+    for (branch, tasks), vector in zip(logits.items(), vectors):
+        layers = [nn.Linear, nn.BatchNorm1d, nn.SiLU, nn.Dropout] * len(head_hidden)
+        assert [type(layer) for layer in heads[branch].layers] == layers
+        widths = [layer.out_features for layer in heads[branch].layers[::4]]
+        assert widths == list(head_hidden)
+        for got, expected in zip(tasks, reference_head(heads[branch], vector.double().numpy())):
+            assert_allclose(got, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
