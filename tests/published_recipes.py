@@ -138,6 +138,7 @@ S3 = {
 S4 = {
     "steps": Setting(["LesionColumnTransformer", "AsymmetricFusionClassifier"], "5.3.2"),
     "attention": Setting("aab", "5.3.2.2"),
+    "fusion": Setting("auto", "table 5.9; the published counts with AAB"),
     "scaled_attention": Setting(False, "5.3.2.2: a softmax of the product"),
     "backbone": not_stated(
         "swinv2_tiny_window8_256",
@@ -171,6 +172,8 @@ S5 = {
     "attention": Setting("shared", "5.4.2.2"),
     "share_encoder": Setting(True, "5.4.2.1"),
     "share_heads": Setting(False, "5.4.2.1 and table 5.16: individual classifiers"),
+    "branch_loss_weights": Setting("biased", "eq. 5.7"),
+    "attention_maps": Setting("exchanged", "5.4.2.2: cross-attention"),
     "clinical_weight": Setting(0.1, "5.4.3.1, table 5.17"),
     "backbone": not_stated(
         "swinv2_tiny_window8_256", "5.4.3.5: SwinTransformer (Tiny); table 5.18", "version"
