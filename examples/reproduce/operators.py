@@ -36,10 +36,12 @@ SCORES = {"bacc": "balanced accuracy", "acc": "accuracy", "auc": "AUC (ovr)"}
 
 
 def make_model(structure, operator, fold, options):
-    width = WIDTHS.get(operator)
+    own = {WIDTHS[operator]: options.width} if operator in WIDTHS else {}
+    if operator == "mmfa":
+        own["heads"] = options.mmfa_heads
     net = STRUCTURES[structure](
         fusion=operator,
-        fusion_options=width and {width: options.width},
+        fusion_options=own,
         metadata_hidden=(options.width, options.width),
         backbone=options.backbone,
         weights=None,
@@ -157,6 +159,7 @@ def main():
     parser.add_argument("--backbone", default="test_byobnet")
     parser.add_argument("--image-size", type=int, default=40)
     parser.add_argument("--width", type=int, default=64, help="width of metadata and operators")
+    parser.add_argument("--mmfa-heads", choices=["mixed", "split"], default="mixed")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--lr", type=float, default=2e-3)
     options = parser.parse_args()

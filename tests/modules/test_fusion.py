@@ -22,8 +22,11 @@ CASES = [(name, {}) for name in FUSIONS] + [
     ("cross_attention", {"tokens": "vector"}),
     ("mutual_attention", {"tokens": "vector"}),
     ("metablock", {"layout": "pooled"}),
-    ("mmfa", {"heads": "mixed"}),
+    ("mmfa", {"heads": "split"}),
+    ("mmfa", {"heads": "split", "n_heads": 1}),
     ("mmfa", {"tokens": "modality"}),
+    ("mmfa", {"product": "elementwise"}),
+    ("mmfa", {"product": "elementwise", "heads": "split"}),
     ("bilinear", {"out_features": 5}),
     ("cross_attention", {"metadata_groups": [[0, 2], [1], [3, 4, 5, 6]]}),
     ("self_attention", {"metadata_groups": [[0, 2], [1], [3, 4, 5, 6]]}),
@@ -147,12 +150,12 @@ def reference_metanet(p, x, m):
     return (x * weights[..., None, None]).mean((2, 3))
 
 
-def reference_mmfa(p, x, m, heads="split", tokens="features", dim=256, h=8):
+def reference_mmfa(p, x, m, heads="mixed", tokens="features", product="outer", dim=256, n_heads=8):
     of_x, of_m = (
         np.split(batch_norm(p, f"{n}_qkv.1", linear(p, f"{n}_qkv.0", t)), 3, axis=1)
         for n, t in (("image", x), ("metadata", m))
     )
-    s = dim // h
+    h, s = n_heads, dim // n_heads
     found = []
     if tokens == "modality":
         q, k, v = (np.stack([b, a], 1) for a, b in zip(of_x, of_m, strict=True))
@@ -165,8 +168,11 @@ def reference_mmfa(p, x, m, heads="split", tokens="features", dim=256, h=8):
             else:
                 cut = np.arange(2 * i * s, 2 * (i + 1) * s)
             q, k, v = (np.concatenate([b, a], 1)[:, cut] for a, b in zip(of_x, of_m, strict=True))
-            weights = softmax(np.einsum("na,nb->nab", k, q) / np.sqrt(2 * s), axis=-1)
-            found.append(np.einsum("nab,nb->na", weights, v))
+            if product == "elementwise":
+                found.append(softmax(k * q, axis=-1) / np.sqrt(2 * s) * v)
+            else:
+                weights = softmax(np.einsum("na,nb->nab", k, q) / np.sqrt(2 * s), axis=-1)
+                found.append(np.einsum("nab,nb->na", weights, v))
     mixed = batch_norm(p, "project.1", linear(p, "project.0", np.concatenate(found, axis=1)))
     return mixed + np.concatenate([x, m], axis=1)
 
@@ -360,6 +366,12 @@ def test_a_head_of_split_mmfa_sees_one_modality_and_a_mixed_one_both(heads, sees
         ("metablock", {"layout": "pooled"}, "multiple of 32; got 33"),
         ("mmfa", {"heads": "one"}, "`heads` must be one of"),
         ("mmfa", {"tokens": "vector"}, "`tokens` must be one of"),
+        ("mmfa", {"product": "dot"}, r"`product` must be one of \['elementwise', 'outer'\]"),
+        (
+            "mmfa",
+            {"product": "elementwise", "tokens": "modality"},
+            "`product` must be 'outer' with tokens='modality'.* got 'elementwise'",
+        ),
         ("mmfa", {"dim": 12}, "`dim` must be a multiple of `n_heads`; got 12 and 8"),
         ("mutual_attention", {"dim": 12}, "`dim` must be a multiple of `n_heads`; got 12 and 8"),
         ("self_attention", {"tokens": "words"}, r"`tokens` must be one of \['spatial', 'vector'\]"),

@@ -8,6 +8,12 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
 
+_CHOICES = {
+    "heads": ["mixed", "split"],
+    "product": ["elementwise", "outer"],
+    "tokens": ["features", "modality"],
+}
+
 
 class MMFAFusion(FusionOperator):
     r"""Attend over the joined query, key and value features of both modalities.
@@ -19,10 +25,17 @@ class MMFAFusion(FusionOperator):
         \quad z = \mathrm{BN}(W [H_1; \dots; H_h] + b) + [f_I; f_M]
 
     Each of the h heads has s = 2 `dim` / h of the joined features, and its map is s x s: it
-    weighs features, not tokens. Cut as the source prints it, a head lies inside one modality,
-    and only W mixes the two; ``heads="mixed"`` gives every head an equal part of both, which is
-    what the source says the block is for. ``tokens="modality"`` makes image and metadata two
+    weighs features, not tokens. Every head gets an equal part of both modalities, so that each
+    is enhanced by both, as the source says. With ``heads="split"`` the joined features are cut
+    in their order: for an even h each head lies inside one modality, W only adds what they
+    found, and the operator is additive. ``tokens="modality"`` makes image and metadata two
     tokens of ordinary multi-head attention instead.
+
+    ``product="elementwise"`` is eq. 4.7 to the letter, with the scale outside the softmax:
+
+    .. math:: H_i = \frac{\mathrm{softmax}(k_i \odot q_i)}{\sqrt s} \odot v_i
+
+    Mixed heads then join the modalities only in the sum under the softmax; split heads do not.
 
     Parameters
     ----------
@@ -34,10 +47,12 @@ class MMFAFusion(FusionOperator):
         Features per modality of each of q, k and v.
     n_heads : int, default=8
         Number of heads h.
-    heads : "split" or "mixed", default="split"
-        How the joined features are dealt to the heads.
+    heads : "mixed" or "split", default="mixed"
+        How the joined features are dealt to the heads; not used with ``tokens="modality"``.
     tokens : "features" or "modality", default="features"
         What attends over what.
+    product : "outer" or "elementwise", default="outer"
+        How keys and queries of features are multiplied.
 
     Attributes
     ----------
@@ -47,7 +62,8 @@ class MMFAFusion(FusionOperator):
     Raises
     ------
     ValueError
-        If an option is unknown, or `dim` is no multiple of `n_heads`.
+        If an option is unknown, `dim` is no multiple of `n_heads`, or `product` is given with
+        ``tokens="modality"``.
 
     References
     ----------
@@ -70,17 +86,16 @@ class MMFAFusion(FusionOperator):
         *,
         dim: int = 256,
         n_heads: int = 8,
-        heads: str = "split",
+        heads: str = "mixed",
         tokens: str = "features",
+        product: str = "outer",
     ) -> None:
         super().__init__()
-        if heads not in ("split", "mixed"):
-            raise ValueError(f"`heads` must be one of ['mixed', 'split']; got {heads!r}.")
-        if tokens not in ("features", "modality"):
-            raise ValueError(f"`tokens` must be one of ['features', 'modality']; got {tokens!r}.")
+        _check_choices(heads=heads, tokens=tokens, product=product)
         if dim % n_heads:
             raise ValueError(f"`dim` must be a multiple of `n_heads`; got {dim} and {n_heads}.")
-        self.dim, self.n_heads, self.heads, self.tokens = dim, n_heads, heads, tokens
+        self.dim, self.n_heads, self.heads = dim, n_heads, heads
+        self.tokens, self.product = tokens, product
         self.out_features = image_dim + metadata_dim
         self.image_qkv = nn.Sequential(nn.Linear(image_dim, 3 * dim), nn.BatchNorm1d(3 * dim))
         self.metadata_qkv = nn.Sequential(nn.Linear(metadata_dim, 3 * dim), nn.BatchNorm1d(3 * dim))
@@ -105,10 +120,24 @@ class MMFAFusion(FusionOperator):
         if self.heads == "mixed":
             joined = joined.unflatten(3, (self.n_heads, -1)).transpose(2, 3)
         query, key, value = joined.flatten(2).unflatten(2, (self.n_heads, -1)).unbind(dim=1)
-        weights = key[..., :, None] * query[..., None, :] / math.sqrt(query.shape[-1])
+        scale = math.sqrt(query.shape[-1])
+        if self.product == "elementwise":
+            return ((key * query).softmax(dim=-1) / scale * value).flatten(1)
+        weights = key[..., :, None] * query[..., None, :] / scale
         return (weights.softmax(dim=-1) @ value[..., None]).flatten(1)
 
     def _over_modalities(self, joined: Tensor) -> Tensor:
         # (n, heads, modality, dim / heads)
         query, key, value = joined.unflatten(3, (self.n_heads, -1)).transpose(2, 3).unbind(dim=1)
         return scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(1)
+
+
+def _check_choices(**options: str) -> None:
+    for name, value in options.items():
+        if value not in _CHOICES[name]:
+            raise ValueError(f"`{name}` must be one of {_CHOICES[name]}; got {value!r}.")
+    if options["tokens"] == "modality" and options["product"] != "outer":
+        raise ValueError(
+            "`product` must be 'outer' with tokens='modality', which multiplies no features; "
+            f"got {options['product']!r}."
+        )
