@@ -1,4 +1,4 @@
-"""The table of fusion operators in the user guide: what each takes, its width, its parameters."""
+"""The table of fusion operators in the user guide: inputs, additivity, width, parameters."""
 
 import warnings
 from pathlib import Path
@@ -14,6 +14,7 @@ HEADER = [
     "operator",
     "image",
     "metadata",
+    "additive",
     f"width of z for {IMAGE_DIM} and {METADATA_DIM}",
     "parameters",
 ]
@@ -30,6 +31,7 @@ def describe(name):
         f":class:`{FUSIONS[name].__name__}`",
         TAKES[operator.takes],
         METADATA[operator.metadata],
+        "yes" if operator.additive else "no",
         f"{operator.out_features:,}",
         f"{n_parameters:,}",
     ]

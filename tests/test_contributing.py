@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_the_recipe_for_an_operator(recipe, lesions, monkeypatch):
     weight, bias = (p.detach().numpy() for p in operator.project.parameters())
     expected = image.numpy() @ weight.T + bias + metadata.numpy()
     assert_allclose(operator(image, metadata).detach(), expected, rtol=1e-5)
+    check = runpy.run_path(str(PAGE.parent / "tests/modules/test_fusion.py"))
+    check["test_additive_operators_and_no_others_have_no_second_difference"]("sum", {})
     net = JointFusionClassifier(fusion="sum", **TINY)
     model = make_pipeline(make_lesion_transformer(), net).fit(lesions.data, lesions.target)
     assert type(model[-1].module_.fusion).__name__ == "SumFusion"

@@ -95,7 +95,7 @@ def test_table_of_presets_marks_what_sources_leave_open():
 def test_table_of_operators_counts_their_weights():
     page = load_script("make_operator_table").make_page()
     # d p weights and p biases for 512 and 256.
-    row = ["``hadamard``", ":class:`HadamardFusion`", "vector", "feature", "256", "131,328"]
+    row = ["``hadamard``", ":class:`HadamardFusion`", "vector", "feature", "no", "256", "131,328"]
     assert "\n".join(f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(row)) in page
 
 

@@ -17,6 +17,7 @@ from sklearn_skin.modules.fusion import FUSIONS, make_fusion
 from sklearn_skin.modules.fusion._registry import load_operators
 from sklearn_skin.modules.fusion._tokens import MetadataTokens
 
+ONE_GROUP = {"metadata_groups": [list(range(7))]}
 CASES = [(name, {}) for name in FUSIONS] + [
     ("self_attention", {"tokens": "vector"}),
     ("cross_attention", {"tokens": "vector"}),
@@ -29,6 +30,7 @@ CASES = [(name, {}) for name in FUSIONS] + [
     ("mmfa", {"product": "elementwise", "heads": "split"}),
     ("bilinear", {"out_features": 5}),
     ("cross_attention", {"metadata_groups": [[0, 2], [1], [3, 4, 5, 6]]}),
+    ("cross_attention", ONE_GROUP),
     ("self_attention", {"metadata_groups": [[0, 2], [1], [3, 4, 5, 6]]}),
     ("mutual_attention", {"metadata_groups": [[0, 2], [1], [3, 4, 5, 6]]}),
 ]
@@ -235,7 +237,8 @@ def test_gradients_reach_both_inputs_and_every_weight(name, options):
     ignores_image = name == "cross_attention" and options.get("tokens") == "vector"
     assert reached(image) is not ignores_image
     assert reached(metadata)
-    if options.get("tokens") != "vector":  # there queries and keys have no say
+    one_token = options.get("tokens") == "vector" or options == ONE_GROUP
+    if not one_token:  # there queries and keys have no say
         assert [key for key, weight in fusion.named_parameters() if not reached(weight)] == []
 
 
@@ -256,6 +259,19 @@ def test_a_map_repeated_beside_itself_says_the_same(name):
     fusion.eval()
     wide = torch.cat([image, image], dim=3)
     torch.testing.assert_close(fusion(wide, metadata), fusion(image, metadata))
+
+
+@every_case
+def test_additive_operators_and_no_others_have_no_second_difference(name, options):
+    fusion, image, metadata = make_case(name, options)
+    fusion.eval()
+    other, another = image.flip(0), metadata.flip(0)
+    fused = fusion(image, metadata)
+    alone = fused - fusion(image, another) - fusion(other, metadata) + fusion(other, another)
+    relative = (alone.abs().max() / fused.abs().max()).item()
+    # Rounding leaves 4e-16; the least of the others is 6e-4.
+    assert (relative < 1e-12) is fusion.additive
+    assert (relative > 1e-5) is not fusion.additive
 
 
 @every_case
@@ -399,6 +415,7 @@ from sklearn_skin.modules.fusion import FusionOperator
 
 class {name}(FusionOperator):
     takes = "{takes}"
+    additive = True
 
     def __init__(self, image_dim, metadata_dim):
         super().__init__()

@@ -36,6 +36,8 @@ class ConcatFusion(FusionOperator):
     torch.Size([2, 768])
     """
 
+    additive = True
+
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()
         self.out_features = image_dim + metadata_dim

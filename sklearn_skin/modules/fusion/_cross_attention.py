@@ -35,6 +35,8 @@ class CrossAttentionFusion(TokenFusion):
     ----------
     out_features : int
         d + `token_dim`, or p with ``tokens="vector"``.
+    additive : bool
+        True where the metadata are one token: the softmax over one key is 1.
 
     Warns
     -----
@@ -72,6 +74,7 @@ class CrossAttentionFusion(TokenFusion):
         self.key = nn.Linear(width, width, bias=False)
         # Answers are added to the image's tokens, so they have the image's width.
         self.value = nn.Linear(width, image_dim if self.spatial else width, bias=False)
+        self.additive = not self.spatial or self.tokenise.n_tokens == 1
         self.out_features = image_dim + width if self.spatial else width
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:

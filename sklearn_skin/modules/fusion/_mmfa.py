@@ -58,6 +58,8 @@ class MMFAFusion(FusionOperator):
     ----------
     out_features : int
         `image_dim` + `metadata_dim`.
+    additive : bool
+        True with ``heads="split"`` and an even number of heads.
 
     Raises
     ------
@@ -96,6 +98,9 @@ class MMFAFusion(FusionOperator):
             raise ValueError(f"`dim` must be a multiple of `n_heads`; got {dim} and {n_heads}.")
         self.dim, self.n_heads, self.heads = dim, n_heads, heads
         self.tokens, self.product = tokens, product
+        # Of an odd number of heads the middle one has the end of one modality and the start of
+        # the other.
+        self.additive = tokens == "features" and heads == "split" and n_heads % 2 == 0
         self.out_features = image_dim + metadata_dim
         self.image_qkv = nn.Sequential(nn.Linear(image_dim, 3 * dim), nn.BatchNorm1d(3 * dim))
         self.metadata_qkv = nn.Sequential(nn.Linear(metadata_dim, 3 * dim), nn.BatchNorm1d(3 * dim))

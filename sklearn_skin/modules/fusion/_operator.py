@@ -22,6 +22,9 @@ class FusionOperator(nn.Module, ABC):
         Whether the metadata come as the encoder's feature or as they are.
     uses_groups : bool, default=False
         Whether the option `metadata_groups`, the columns of each raw variable, is understood.
+    additive : bool, default=False
+        Whether z = g(image) + h(metadata) in evaluation: what one modality says does not
+        depend on the other, whatever is learnt. With some operators it depends on options.
     out_features : int
         Length of the fused vector.
 
@@ -30,6 +33,8 @@ class FusionOperator(nn.Module, ABC):
     >>> import torch
     >>> from sklearn_skin.modules.fusion import FusionOperator
     >>> class SumFusion(FusionOperator):
+    ...     additive = True
+    ...
     ...     def __init__(self, image_dim, metadata_dim):
     ...         super().__init__()
     ...         self.project = torch.nn.Linear(image_dim, metadata_dim)
@@ -44,6 +49,7 @@ class FusionOperator(nn.Module, ABC):
     takes: str = "vector"
     metadata: str = "encoded"
     uses_groups: bool = False
+    additive: bool = False
     out_features: int
 
     def __init__(self) -> None:

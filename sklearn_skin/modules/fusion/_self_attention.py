@@ -68,6 +68,8 @@ class SelfAttentionFusion(TokenFusion):
     torch.Size([2, 40])
     """
 
+    additive = True
+
     def __init__(
         self,
         image_dim: int,

@@ -38,6 +38,8 @@ class WeightedConcatFusion(FusionOperator):
     torch.Size([2, 768])
     """
 
+    additive = True
+
     def __init__(self, image_dim: int, metadata_dim: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.ones(2))
