@@ -45,9 +45,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
     .. math:: P_1 = \sum_b w_b P_b, \quad P_2^t = f_t([P_1^1, \dots, P_1^T, m]), \quad
         P_3 = W_1 P_1 + W_2 P_2
 
-    Both sets of weights maximise the mean over tasks of the accuracy on predictions of rows
-    that the predicting classifier has not seen, and the second stage is fitted on such
-    predictions alone.
+    Both sets of weights maximise the mean over tasks of the accuracy on rows that the predicting
+    classifier has not seen, and the second stage is fitted on such predictions alone.
 
     Parameters
     ----------
@@ -80,6 +79,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
     stage_scores_ : dict of str to float
         Mean over tasks of the accuracy of each branch, P1, P2 and P3 on the cross-fitted rows.
         Those of P1 and P3 were maximised and are optimistic.
+    search_proven_ : bool
+        Whether no weights of the branches are more accurate on these rows.
     %(fitted)s
 
     See Also
@@ -117,7 +118,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         passthrough_features="all",
         cv=5,
         space="proba",
-        search="exact",
+        search="auto",
         group_column=None,
         classes=None,
         memory=None,
@@ -338,7 +339,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             raise ValueError(f"branches must not be named {sorted(clash)}.")
         # The search sees what will be averaged: probabilities, or their logarithms.
         tables = in_space(list(branches.values()), self.space)
-        weights, _ = self._search_weights(tables, codes, sample_weight, _GRID[0])
+        weights, _, proven = self._search_weights(tables, codes, sample_weight, _GRID[0])
+        self.search_proven_ = proven
         self.branch_weights_ = dict(zip(branches, weights.tolist()))
         stages = branches | {"P1": self._p1(branches)}
         self._branch_scores = stage_accuracies(stages, codes, sample_weight)
@@ -368,7 +370,7 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         stages, rows = unseen_stages(
             classifier, self._cluster, data, classes, params, seed, self.n_jobs
         )
-        weights, _ = self._search_weights(stages, rows.codes, rows.sample_weight, _GRID[1])
+        weights = self._search_weights(stages, rows.codes, rows.sample_weight, _GRID[1]).weights
         self.stage_weights_ = dict(zip(["P1", "P2"], weights.tolist()))
         named = {"P2": stages[1], "P3": combine(stages, weights)}
         scores = stage_accuracies(named, rows.codes, rows.sample_weight)

@@ -206,7 +206,7 @@ class FusionMixin(TaskClassifierMixin):
         )
 
     def _search_weights(self, tables, codes, sample_weight, n_grid):
-        """Return the best weights of K lists of T tables, and their score."""
+        """Return the best weights of K lists of T tables, their score, and if they are proven."""
         return search_simplex_weights(
             tables,
             missing_as_nan(codes),

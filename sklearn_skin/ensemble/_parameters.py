@@ -15,7 +15,7 @@ COMMON_CONSTRAINTS = {
         "array-like",
     ],
     "space": [StrOptions(set(SPACES))],
-    "search": [StrOptions({"exact", "grid"})],
+    "search": [StrOptions({"auto", "exact", "grid"})],
     "group_column": [str, None],
     "classes": ["array-like", list, None],
     "memory": [str, Memory, None],
@@ -35,8 +35,9 @@ cv : int, "half", "prefit", splitter or iterable, default=5
     says so.
 space : {"proba", "logits"}, default="proba"
     Whether probabilities or their logits are averaged.
-search : {"exact", "grid"}, default="exact"
-    Search of the weights; see :func:`search_simplex_weights`.
+search : {"auto", "exact", "grid"}, default="auto"
+    Search of the weights; see :func:`search_simplex_weights`. With four or more, "exact" may
+    fail for want of a proof once everything is fitted; "auto" never does.
 group_column : str, default=None
     Column of X that tells which rows belong together, where `fit` is not given `groups`.
     It is never a feature.

@@ -50,6 +50,8 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     search_score_ : float
         The accuracy that the search reached; optimistic, since it was maximised. None without
         a search.
+    search_proven_ : bool
+        Whether no weights are more accurate on these rows. None without a search.
     %(fitted)s
 
     See Also
@@ -89,7 +91,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
         n_grid=50,
         cv=5,
         space="proba",
-        search="exact",
+        search="auto",
         group_column=None,
         classes=None,
         memory=None,
@@ -190,7 +192,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
 
     def _find_weights(self, branches, codes, sample_weight):
         n_members = len(self.estimators_)
-        self.search_score_ = None
+        self.search_score_ = self.search_proven_ = None
         if not self._searches():
             given = np.ones(n_members) if self.weights is None else self.weights
             weights = np.asarray(given, dtype=np.float64)
@@ -201,7 +203,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
                 )
             return weights / weights.sum()
         tables = in_space(branches, self.space)
-        weights, self.search_score_ = self._search_weights(
+        weights, self.search_score_, self.search_proven_ = self._search_weights(
             tables, codes, sample_weight, self.n_grid
         )
         return weights

@@ -125,7 +125,7 @@ class BranchWeightsDisplay:
         if len(names) not in (2, 3):
             raise ValueError(f"Two or three branches can be drawn; got {len(names)}: {names}.")
         weights = simplex_lattice(len(names), n_steps)
-        best, score = search_simplex_weights(tables, y, classes=classes)
+        best, score, _ = search_simplex_weights(tables, y, classes=classes)
         used = None if used_weights is None else np.array([used_weights[n] for n in names])
         return cls(
             names,

@@ -60,7 +60,7 @@ def _given_weights(given, names):
 def _searched_weights(branches, codes, sample_weight):
     # All classes of a task, also those that no validation row has.
     classes = [np.arange(task.shape[1]) for task in next(iter(branches.values()))]
-    weights, _ = search_simplex_weights(
+    found = search_simplex_weights(
         list(branches.values()), missing_as_nan(codes), classes=classes, sample_weight=sample_weight
     )
-    return dict(zip(branches, weights.tolist()))
+    return dict(zip(branches, found.weights.tolist()))

@@ -3,20 +3,30 @@
 from itertools import combinations
 from math import comb
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_skin.utils._simplex_bounds import BranchAndBound, settle_inside
 from sklearn_skin.utils._simplex_exact import maximise_on_segment, maximise_on_triangle
 from sklearn_skin.utils._simplex_objective import Objective, distance_to_uniform
 from sklearn_skin.utils._targets import known_task_labels, task_probabilities, task_weights
 
-_SEARCHES = ("exact", "grid")
+_SEARCHES = ("auto", "exact", "grid")
 _MAX_LATTICE = 50_000
 _MAX_START_LATTICE = 5_000
 
 
+class FoundWeights(NamedTuple):
+    """What a search returns: `weights` (K,), their `score`, and whether it is `proven` best."""
+
+    weights: np.ndarray
+    score: float
+    proven: bool
+
+
 def search_simplex_weights(
-    predictions, y, *, search="exact", n_grid=50, sample_weight=None, classes=None
+    predictions, y, *, search="auto", n_grid=50, sample_weight=None, classes=None
 ):
     r"""Find the weights of a weighted average that maximise its accuracy.
 
@@ -38,9 +48,11 @@ def search_simplex_weights(
         Probabilities (or logits) of every branch; T arrays (n, C_t) each where `y` is 2-D.
     y : array-like of shape (n,) or (n, T)
         True labels. NaN and None are missing and left out.
-    search : {"exact", "grid"}, default="exact"
-        ``"exact"`` returns the maximum over all weights for up to three branches; ``"grid"``
-        tries the candidates of the published loops. See Notes.
+    search : {"auto", "exact", "grid"}, default="auto"
+        ``"auto"`` returns the maximum over all weights for up to three branches, and for more
+        where it can be proven with bounded work; else the best weights found. ``"exact"`` does
+        the same, and without a proof is an error. ``"grid"`` tries the candidates of the
+        published loops. See Notes.
     n_grid : int, default=50
         Equally spaced values per weight of ``search="grid"``, at least 2. The second stage of
         FusionM4Net uses 100 for its two predictions.
@@ -57,31 +69,40 @@ def search_simplex_weights(
         Non-negative, sum 1.
     score : float
         The mean over tasks of the accuracy with these weights, in [0, 1].
+    proven : bool
+        Whether no weights have a higher score. Always so for up to three branches, never for
+        the grid. The three are also attributes of what is returned.
 
     Raises
     ------
     ValueError
         If `predictions`, `y`, `classes` and `sample_weight` do not fit together, a task has no
-        label, or `search` or `n_grid` is out of range.
+        label, `search` or `n_grid` is out of range, or ``search="exact"`` finds no proof.
 
     Notes
     -----
     A row is right where all its margins "true class minus another class" are positive, and each
-    margin is linear in w, so A is constant on the cells that the zero lines of the margins cut
-    the simplex into. For three branches every line is walked from end to end: its crossings with
-    the other lines, sorted, give the score in every cell that borders it, in
-    :math:`O(m^2 \log m)` for m margins that change sign. For two branches the simplex is one such
-    line.
+    margin is linear in w, so A is constant on the cells that the zero planes of the margins cut
+    the simplex into: :math:`O(m^{K-1})` cells for m margins that change sign.
 
-    Ties go to the most uniform weights: uniform ones if they reach the maximum; otherwise
-    weights inside the best region that is nearest to them, halfway between the region's nearest
-    point and its centre, since a region can be 1e-4 wide and a point on its border would not
-    survive rounding.
+    For three branches every line is walked from end to end: its crossings with the other lines,
+    sorted, give the score in every cell that borders it, in :math:`O(m^2 \log m)`. For two
+    branches the simplex is one such line, in :math:`O(m \log m)`.
 
-    For more than three branches ``"exact"`` refines: it starts from the best point of a coarse
-    lattice and solves exactly on every triangle spanned by the current weights and two branches,
-    until none of them improves; this takes seconds where three branches take a fraction of one.
-    The result is at least as good as each branch alone.
+    For more, branch and bound cuts the simplex into parts. No score in a part exceeds the share
+    of rows each of whose margins is positive at some corner of it, and parts that cannot
+    improve on the best score known are never cut. At worst that is all cells; four branches of
+    thousands of margins take seconds, and each branch more takes many times as long, the more
+    so the less the branches know. Work is bounded (by a count, so that results repeat); beyond
+    it the search goes on from the best weights known with exact solutions on every triangle
+    spanned by them and two branches, until none improves, and `proven` is False.
+
+    Ties go to uniform weights if they reach the maximum. Otherwise the weights lie inside a
+    best region, since a region can be 1e-4 wide and a point on its border would not survive
+    rounding: for up to three branches in the region nearest to uniform weights, halfway between
+    its nearest point and its centre; for more in the first region found, halfway from the
+    centre of its largest ball towards uniform weights. Regions narrower than 1e-10 count for
+    nothing.
 
     The grid takes all ratios i : j : z of :math:`n_{grid}` equally spaced values in [0, 1] for
     three branches, each distinct ratio once (Algorithm 1 of [1]_), values of the first weight in
@@ -98,19 +119,24 @@ def search_simplex_weights(
     >>> from sklearn_skin.utils import search_simplex_weights
     >>> sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
     >>> wrong_twice = np.array([[0.3, 0.7], [0.9, 0.1], [0.1, 0.9]])
-    >>> weights, score = search_simplex_weights([sure, wrong_twice], [0, 1, 1])
-    >>> weights.round(2), score
-    (array([0.68, 0.32]), 1.0)
+    >>> weights, score, proven = search_simplex_weights([sure, wrong_twice], [0, 1, 1])
+    >>> weights.round(2), score, proven
+    (array([0.68, 0.32]), 1.0, True)
     """
     _check_options(search, n_grid)
     objective = _make_objective(predictions, y, sample_weight, classes)
-    if objective.n_branches == 1:
-        weights = np.ones(1)
-    elif search == "grid":
-        weights = _best_candidate(objective, _grid(objective.n_branches, n_grid))
+    if search == "grid" and objective.n_branches > 1:
+        weights, proven = _best_candidate(objective, _grid(objective.n_branches, n_grid)), False
     else:
-        weights = _maximise(objective)
-    return weights, float(objective.score(weights[None])[0])
+        weights, proven = _maximise(objective)
+    if search == "exact" and not proven:
+        margins, power = len(objective.margins), objective.n_branches - 1
+        raise ValueError(
+            f"`search` 'exact' found no proof for {power + 1} branches: {margins} margins cut the "
+            f"weights into up to {margins}**{power} regions. search='auto' returns the best "
+            "weights found, and says that they are not proven."
+        )
+    return FoundWeights(weights, float(objective.score(weights[None])[0]), proven)
 
 
 def score_simplex_weights(predictions, y, weights, *, sample_weight=None, classes=None):
@@ -189,32 +215,37 @@ def _make_objective(predictions, y, sample_weight, classes):
 
 
 def _maximise(objective):
-    uniform = np.full(objective.n_branches, 1 / objective.n_branches)
-    if objective.n_branches == 2:
-        return maximise_on_segment(objective, uniform)
-    if objective.n_branches == 3:
-        return maximise_on_triangle(objective, uniform)
-    return _ascend(objective)
-
-
-def _ascend(objective):
-    """Solve on triangles (current weights, branch i, branch j) until nothing improves."""
+    """Return the best weights found, and whether there are no better ones."""
     n_branches = objective.n_branches
-    uniform = np.full((1, n_branches), 1 / n_branches)
+    uniform = np.full(n_branches, 1 / n_branches)
+    if n_branches == 1 or len(objective.margins) == 0:
+        return uniform, True
+    if n_branches == 2:
+        return maximise_on_segment(objective, uniform), True
+    if n_branches == 3:
+        return maximise_on_triangle(objective, uniform), True
     lattice = _lattice(n_branches, 10, _MAX_START_LATTICE)
-    weights = _best_candidate(objective, np.vstack([uniform, lattice]))
+    start = _best_candidate(objective, np.vstack([uniform, lattice]))
+    weights, proven = BranchAndBound(objective, start).run()
+    if not proven:
+        weights = _ascend(objective, weights)
+    # Uniform weights, where they are as good, were the start and never left.
+    return weights if (weights == uniform).all() else settle_inside(objective, weights), proven
+
+
+def _ascend(objective, weights):
+    """Solve on triangles (current weights, branch i, branch j) until nothing improves."""
     best = objective.score(weights[None])[0]
     improved = True
     while improved:
         improved = False
-        for pair in combinations(range(n_branches), 2):
-            corners = np.vstack([weights, np.eye(n_branches)[list(pair)]])
+        for pair in combinations(range(objective.n_branches), 2):
+            corners = np.vstack([weights, np.eye(objective.n_branches)[list(pair)]])
             found = maximise_on_triangle(objective.restrict(corners), np.array([1.0, 0, 0]))
             candidate = found @ corners
             score = objective.score(candidate[None])[0]
             if score > best + objective.tolerance:
                 weights, best, improved = candidate, score, True
-    # Uniform weights, where they are as good, were the start and never left.
     return weights
 
 

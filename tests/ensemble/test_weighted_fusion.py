@@ -25,7 +25,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_skin.ensemble import WeightedFusionClassifier, search_simplex_weights
+from sklearn_skin.ensemble import (
+    FusionM4NetClassifier,
+    WeightedFusionClassifier,
+    search_simplex_weights,
+)
 
 MEMBERS = [
     ("linear", LogisticRegression()),
@@ -64,9 +68,24 @@ def test_weights_are_those_of_the_search_on_held_out_predictions():
     held_out = [
         cross_val_predict(member, X, y, cv=folds, method="predict_proba") for _, member in MEMBERS
     ]
-    weights, score = search_simplex_weights(held_out, y)
+    weights, score, _ = search_simplex_weights(held_out, y)
     assert_allclose(ours.weights_, weights, atol=1e-6)
     assert_allclose(ours.search_score_, score)
+    assert ours.search_proven_
+    ours.set_params(weights=None).fit(X, y)
+    assert ours.search_score_ is None and ours.search_proven_ is None
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_weights_of_four_members_say_whether_they_are_proven(monkeypatch, stopped):
+    X, y = blobs(30)
+    members = [*MEMBERS, ("nearest", KNeighborsClassifier(3))]
+    if stopped:
+        monkeypatch.setattr("sklearn_skin.utils._simplex_bounds._MAX_WORK", 0)
+    fusion = WeightedFusionClassifier(members, cv=2, random_state=0).fit(X, y)
+    assert fusion.search_proven_ == (not stopped)
+    both = FusionM4NetClassifier(members, LogisticRegression(), cv=2, random_state=0).fit(X, y)
+    assert both.search_proven_ == (not stopped)
 
 
 def test_a_member_that_guesses_gets_less_weight():

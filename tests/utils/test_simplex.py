@@ -60,10 +60,10 @@ def test_exact_is_never_below_the_grid_or_a_fine_lattice(block):
     fine = lattice(80)
     for seed in range(block * 20, block * 20 + 20):
         branches, y, classes = make_problem(seed)
-        weights, score = search_simplex_weights(branches, y, classes=classes)
+        weights, score, _ = search_simplex_weights(branches, y, classes=classes)
         assert_on_simplex(weights)
         assert_allclose(score, accuracy(weights, branches, y, classes))
-        _, grid_score = search_simplex_weights(branches, y, search="grid", classes=classes)
+        grid_score = search_simplex_weights(branches, y, search="grid", classes=classes).score
         assert score >= grid_score - 1e-12
         assert score >= brute_force(branches, y, fine) - 1e-12
 
@@ -72,7 +72,7 @@ def test_exact_is_never_below_the_grid_or_a_fine_lattice(block):
 def test_exact_is_the_supremum_of_a_dense_random_search(seed):
     branches, y, classes = make_problem(seed, n_rows=12, n_classes=[3])
     candidates = np.random.default_rng(0).dirichlet(np.ones(3), size=200_000)
-    _, score = search_simplex_weights(branches, y, classes=classes)
+    score = search_simplex_weights(branches, y, classes=classes).score
     assert_allclose(score, brute_force(branches, y, candidates))
 
 
@@ -80,7 +80,7 @@ def test_exact_is_the_supremum_of_a_dense_random_search(seed):
 def test_two_branches_match_every_breakpoint(seed):
     branches, y, classes = make_problem(seed, n_branches=2)
     first = np.linspace(0, 1, 20_001)
-    weights, score = search_simplex_weights(branches, y, classes=classes)
+    weights, score, _ = search_simplex_weights(branches, y, classes=classes)
     assert_on_simplex(weights)
     assert_allclose(score, accuracy(weights, branches, y, classes))
     assert score >= brute_force(branches, y, np.column_stack([first, 1 - first])) - 1e-12
@@ -96,7 +96,7 @@ def test_grid_is_the_triple_loop_over_fifty_values():
         for z in values
         if i + j + z > 0
     )
-    _, score = search_simplex_weights(branches, y, search="grid", n_grid=8)
+    score = search_simplex_weights(branches, y, search="grid", n_grid=8).score
     assert_allclose(score, best)
 
 
@@ -111,7 +111,7 @@ def test_grid_holds_each_ratio_of_the_triple_loop_once():
 
 def test_second_stage_searches_one_hundred_values():
     branches, y, _ = make_problem(1, n_branches=2, n_rows=40, n_classes=[3])
-    weights, score = search_simplex_weights(branches, y, search="grid", n_grid=100)
+    weights, score, _ = search_simplex_weights(branches, y, search="grid", n_grid=100)
     assert np.abs(np.linspace(0, 1, 100) - weights[0]).min() < 1e-12
     first = np.linspace(0, 1, 100)
     assert_allclose(score, brute_force(branches, y, np.column_stack([first, 1 - first])))
@@ -121,7 +121,7 @@ def test_second_stage_searches_one_hundred_values():
 @pytest.mark.parametrize("n_branches", [2, 3, 4, 5])
 def test_more_branches_are_never_worse_than_each_alone(search, n_branches):
     branches, y, classes = make_problem(7, n_branches=n_branches, n_rows=30, n_classes=[3, 2])
-    weights, score = search_simplex_weights(branches, y, search=search, classes=classes)
+    weights, score, _ = search_simplex_weights(branches, y, search=search, classes=classes)
     assert_on_simplex(weights)
     assert_allclose(score, accuracy(weights, branches, y, classes))
     assert score >= brute_force(branches, y, np.eye(n_branches)) - 1e-12
@@ -130,8 +130,8 @@ def test_more_branches_are_never_worse_than_each_alone(search, n_branches):
 def test_four_branches_are_never_below_a_lattice():
     for seed in range(3):
         branches, y, classes = make_problem(seed, n_branches=4, n_rows=15, n_classes=[3])
-        _, exact = search_simplex_weights(branches, y, classes=classes)
-        _, grid = search_simplex_weights(branches, y, search="grid", n_grid=11, classes=classes)
+        exact = search_simplex_weights(branches, y, classes=classes).score
+        grid = search_simplex_weights(branches, y, search="grid", n_grid=11, classes=classes).score
         assert exact >= grid - 1e-12
 
 
@@ -139,7 +139,7 @@ def test_four_branches_are_never_below_a_lattice():
 @pytest.mark.parametrize("n_branches", [1, 2, 3, 4])
 def test_equal_branches_get_uniform_weights(search, n_branches):
     branches, y, classes = make_problem(2, n_branches=1)
-    weights, _ = search_simplex_weights(
+    weights, _, _ = search_simplex_weights(
         branches * n_branches, y, search=search, n_grid=51, classes=classes
     )
     assert_allclose(weights, np.full(n_branches, 1 / n_branches), atol=0.02)
@@ -149,7 +149,7 @@ def test_a_perfect_branch_that_alone_is_right_still_shares_its_weight():
     y = np.array([0, 1, 0, 1])
     perfect = np.eye(2)[y] * 0.6 + 0.2
     useless = 1 - perfect
-    weights, score = search_simplex_weights([perfect, useless, useless], y)
+    weights, score, _ = search_simplex_weights([perfect, useless, useless], y)
     # The region is w_0 > 1/2; its point nearest to uniform is (1/2, 1/4, 1/4) and its centre
     # of mass (2/3, 1/6, 1/6).
     assert score == 1
@@ -159,7 +159,7 @@ def test_a_perfect_branch_that_alone_is_right_still_shares_its_weight():
 def test_the_point_keeps_its_score_in_single_precision():
     for seed in range(20):
         branches, y, classes = make_problem(seed, n_rows=60, n_classes=[3, 4])
-        weights, score = search_simplex_weights(branches, y, classes=classes)
+        weights, score, _ = search_simplex_weights(branches, y, classes=classes)
         single = [[table.astype(np.float32) for table in branch] for branch in branches]
         assert_allclose(accuracy(weights.astype(np.float32), single, y, classes), score)
 
@@ -168,7 +168,7 @@ def test_a_tie_counts_as_an_error():
     votes = np.array([[1.0, 0.0], [0.0, 1.0]])
     swapped = votes[:, ::-1]
     for search in ("exact", "grid"):
-        weights, score = search_simplex_weights([votes, swapped], [0, 1], search=search)
+        weights, score, _ = search_simplex_weights([votes, swapped], [0, 1], search=search)
         assert score == 1 and weights[0] > 0.5
     assert search_simplex_weights([np.full((2, 2), 0.5)] * 3, [0, 1])[1] == 0
 
@@ -196,20 +196,20 @@ def test_degenerate_predictions_are_solved_too(kind, seed):
         else:
             table = np.repeat(table[:12], 2, axis=0) * (1 + 1e-15 * rng.normal(size=(24, 3)))
         tables.append(table)
-    weights, score = search_simplex_weights(tables, y, classes=[0, 1, 2])
+    weights, score, _ = search_simplex_weights(tables, y, classes=[0, 1, 2])
     assert_allclose(score, strict_accuracy(weights, tables, y))
-    _, grid = search_simplex_weights(tables, y, search="grid", n_grid=20, classes=[0, 1, 2])
+    grid = search_simplex_weights(tables, y, search="grid", n_grid=20, classes=[0, 1, 2]).score
     assert score >= grid - 1e-12
 
 
 def test_repeated_rows_and_mirrored_margins():
     branches, y, classes = make_problem(11, n_rows=25, n_classes=[2])
     twice = [[np.vstack([table, table]) for table in branch] for branch in branches]
-    _, once = search_simplex_weights(branches, y, classes=classes)
-    weights, score = search_simplex_weights(twice, np.vstack([y, y]), classes=classes)
+    once = search_simplex_weights(branches, y, classes=classes).score
+    weights, score, _ = search_simplex_weights(twice, np.vstack([y, y]), classes=classes)
     assert_allclose(score, once)
     # The same row with both labels: one of the two is always right.
-    weights, score = search_simplex_weights(twice, np.vstack([y, 1 - y]), classes=classes)
+    weights, score, _ = search_simplex_weights(twice, np.vstack([y, 1 - y]), classes=classes)
     assert_allclose(score, 0.5)
     assert_allclose(weights, 1 / 3)
 
@@ -229,7 +229,7 @@ def test_class_weights_make_it_balanced_accuracy():
     branches, y, _ = make_problem(9, n_rows=50, n_classes=[3])
     y = y[:, 0]
     tables = [branch[0] for branch in branches]
-    weights, score = search_simplex_weights(
+    weights, score, _ = search_simplex_weights(
         tables, y, sample_weight=compute_sample_weight("balanced", y)
     )
     predicted = sum(w * table for w, table in zip(weights, tables)).argmax(axis=1)
@@ -262,7 +262,7 @@ def test_string_labels_data_frames_and_column_order():
     assert found[1] == expected[1]
     frame = pd.DataFrame({"diagnosis": names[y[:, 0]], "benign": y[:, 0] == 0})
     both = [[table, table[:, :2]] for table in tables]
-    weights, _ = search_simplex_weights(both, frame, classes=[names, [True, False]])
+    weights = search_simplex_weights(both, frame, classes=[names, [True, False]]).weights
     assert_on_simplex(weights)
 
 
@@ -270,15 +270,17 @@ def test_a_class_without_rows_and_a_task_of_one_class():
     y = np.array([[0, 0], [2, 0], [0, 0]])
     table = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.1, 0.4]])
     branch = [table, np.ones((3, 1))]
-    weights, score = search_simplex_weights([branch] * 3, y, classes=[[0, 1, 2], [0]])
+    weights, score, _ = search_simplex_weights([branch] * 3, y, classes=[[0, 1, 2], [0]])
     assert score == 1
     assert_allclose(weights, 1 / 3)
 
 
 def test_exact_search_is_no_worse_than_a_grid_on_the_size_of_the_seven_point_checklist():
     branches, y, classes = make_problem(0, n_rows=203, n_classes=[5, 2, 3, 3, 2, 3, 3, 3])
-    _, score = search_simplex_weights(branches, y, classes=classes)
-    _, grid_score = search_simplex_weights(branches, y, search="grid", n_grid=20, classes=classes)
+    score = search_simplex_weights(branches, y, classes=classes).score
+    grid_score = search_simplex_weights(
+        branches, y, search="grid", n_grid=20, classes=classes
+    ).score
     assert score >= grid_score
 
 
@@ -307,6 +309,6 @@ def test_errors_name_the_parameter(change, message):
 def test_one_task_scores_like_accuracy_score():
     branches, y, _ = make_problem(8, n_rows=40, n_classes=[4])
     tables = [branch[0] for branch in branches]
-    weights, score = search_simplex_weights(tables, y[:, 0])
+    weights, score, _ = search_simplex_weights(tables, y[:, 0])
     predicted = sum(w * table for w, table in zip(weights, tables)).argmax(axis=1)
     assert_allclose(score, accuracy_score(y[:, 0], predicted))
