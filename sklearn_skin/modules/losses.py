@@ -21,10 +21,12 @@ def weighted_cross_entropy(
     r"""Weighted mean of the (focal) cross-entropy over the rows that have a label.
 
     .. math:: L = \frac{\sum_i s_i\,c_{y_i}\,(1 - p_{i,y_i})^{\gamma}\,(-\log p_{i,y_i})}
-                       {\sum_i s_i\,c_{y_i}}
+                       {\sum_i c_{y_i}}
 
-    As in PyTorch, the mean divides by the sum of the weights. With `gamma` 0 this is the
-    cross-entropy.
+    As in PyTorch, the mean divides by the sum of the class weights. It does not divide by the
+    weights of the rows, since a batch of rows that weigh twice as much must count twice: with
+    weights s of mean 1 over all rows of the data, a weight of 2 is, over an epoch and up to a
+    constant factor, a row that stands twice. With `gamma` 0 this is the cross-entropy.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def weighted_cross_entropy(
     class_weight : Tensor of shape (n_classes,), default=None
         Weight c of each class.
     sample_weight : Tensor of shape (n,), default=None
-        Weight s of each row.
+        Weight s of each row, at least 0.
     gamma : float, default=0.0
         Focusing exponent, at least 0 [1]_.
 
@@ -61,13 +63,11 @@ def weighted_cross_entropy(
     weight = present.to(log_p.dtype)
     if class_weight is not None:
         weight = weight * class_weight.to(log_p)[code]
-    if sample_weight is not None:
-        weight = weight * sample_weight.to(log_p)
     loss = -log_p
     if gamma:
         # Rounding can take p above 1, and a negative base to a power is NaN.
         loss = loss * (1.0 - log_p.exp()).clamp(min=0.0) ** gamma
-    return _weighted_mean(loss, weight)
+    return _weighted_mean(loss, weight, sample_weight)
 
 
 def weighted_binary_cross_entropy(
@@ -78,13 +78,13 @@ def weighted_binary_cross_entropy(
 ) -> Tensor:
     r"""Cross-entropy with a term, too, for each class that a row is not of.
 
-    .. math:: L = \frac{\sum_i s_i\,l_i}{\sum_i s_i}, \quad
+    .. math:: L = \frac 1 n \sum_i s_i\,l_i, \quad
         l_i = -c_{y_i} \log p_{i,y_i} - \sum_{k \ne y_i} \log(1 - p_{i,k})
 
     with p the softmax. The source [1]_ prints
     :math:`L_{wce} = -\sum_{i=1}^N (w_i\,y_i \log(\hat y_i) + (1 - y_i) \log(1 - \hat y_i))`: its
-    sum over the N classes is kept, with a weight on the first term alone; over rows, of which it
-    says nothing, a mean is taken, which does not divide by the class weights.
+    sum over the N classes is kept, with a weight on the first term alone; over the n rows with a
+    label, of which it says nothing, a mean is taken, which divides by no weights.
 
     Parameters
     ----------
@@ -121,15 +121,14 @@ def weighted_binary_cross_entropy(
     others = log_p[:, None, :].masked_fill(itself, torch.finfo(log_p.dtype).min)
     gain = log_p if class_weight is None else log_p * class_weight.to(log_p)
     loss = -torch.where(own, gain, others.logsumexp(dim=2)).sum(dim=1)
-    weight = present.to(log_p.dtype)
-    if sample_weight is not None:
-        weight = weight * sample_weight.to(log_p)
-    return _weighted_mean(loss, weight)
+    return _weighted_mean(loss, present.to(log_p.dtype), sample_weight)
 
 
-def _weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
+def _weighted_mean(loss: Tensor, weight: Tensor, sample_weight: Tensor | None) -> Tensor:
+    """Return the weighted sum of `loss` (n,) over the sum of `weight` (n,) alone."""
+    part = weight if sample_weight is None else weight * sample_weight.to(loss)
     # A row without weight must not turn the sum into NaN through 0 * inf.
-    loss = torch.where(weight > 0, loss * weight, torch.zeros_like(loss))
+    loss = torch.where(part > 0, loss * part, torch.zeros_like(loss))
     # Without any weight this is 0 / tiny: a loss and gradients of zero, not of NaN.
     return loss.sum() / weight.sum().clamp(min=torch.finfo(loss.dtype).tiny)
 
@@ -199,7 +198,12 @@ class BranchLoss(nn.Module):
         target: Tensor,
         sample_weight: Tensor | None = None,
     ) -> Tensor:
-        """Return the loss of `outputs` (branch -> logits per task) at `target` (n, T)."""
+        """Return the loss of `outputs` (branch -> logits per task) at `target` (n, T).
+
+        `sample_weight` is (n,), or (n, T) where the labelled rows differ between tasks.
+        """
+        if sample_weight is not None and sample_weight.ndim == 1:
+            sample_weight = sample_weight[:, None].expand(target.shape)
         total = target.new_zeros((), dtype=torch.float32)
         for name, logits in outputs.items():
             weight = 1.0 if self.branches is None else self.branches.get(name, 0.0)
@@ -210,11 +214,15 @@ class BranchLoss(nn.Module):
 
     def _branch(self, logits: list[Tensor], target: Tensor, weight: Tensor | None) -> Tensor:
         class_weights = self.class_weights or [None] * len(logits)
+        weights = [None] * len(logits) if weight is None else weight.unbind(1)
         task_loss: Any = weighted_binary_cross_entropy
         if self.cross_entropy == "categorical":
             task_loss = partial(weighted_cross_entropy, gamma=self.gamma)
         losses = torch.stack(
-            [task_loss(z, target[:, t], class_weights[t], weight) for t, z in enumerate(logits)]
+            [
+                task_loss(z, target[:, t], class_weights[t], weights[t])
+                for t, z in enumerate(logits)
+            ]
         )
         return losses.sum() if self.task_reduction == "sum" else losses.mean()
 
@@ -225,7 +233,7 @@ class ReconstructionLoss(BranchLoss):
     .. math:: L = \alpha L_{class} + \lambda \frac{1}{N} \lVert \hat x - x \rVert^2
 
     Branches apart, the outputs hold ``"reconstruction"`` and ``"target"``; the second term is
-    left out where they do not, as in evaluation.
+    left out where they do not, as in evaluation. In it a row has the mean of its tasks' weights.
 
     Parameters
     ----------
@@ -262,4 +270,8 @@ class ReconstructionLoss(BranchLoss):
         loss = self.alpha * super().forward(branches, target, sample_weight)
         if drawn is None or wanted is None:
             return loss
-        return loss + self.reconstruction_weight * F.mse_loss(drawn.float(), wanted.float())
+        error = F.mse_loss(drawn.float(), wanted.float(), reduction="none").flatten(1).mean(1)
+        if sample_weight is not None and sample_weight.ndim == 2:
+            sample_weight = sample_weight.mean(1)
+        error = _weighted_mean(error, torch.ones_like(error), sample_weight)
+        return loss + self.reconstruction_weight * error

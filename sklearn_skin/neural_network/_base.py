@@ -151,8 +151,8 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         Returns
         -------
         loss : torch.nn.Module
-            Of (outputs, codes, sample_weight). A `BranchLoss` is given the class weights and
-            the focusing exponent of the recipe.
+            Of (outputs, codes (n, T), sample_weight (n, T) or None). A `BranchLoss` is given
+            the class weights and the focusing exponent of the recipe.
         """
         return BranchLoss()
 
@@ -167,7 +167,7 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, T)
             Labels of one task or of T tasks; NaN or None where a task has none.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row in the loss and in `monitor`.
+            Weight of each row in the loss and in `monitor`; 2 is a row that stands twice.
         groups : array-like of shape (n,), default=None
             Patients or lesions, kept whole by the inner validation split; ignored by a fit
             that makes none.

@@ -26,7 +26,7 @@ class LesionDataset(Dataset):
 
     A batch is a pair: a dict with ``images`` uint8 (n, k, h, w, 3), ``present`` bool (n, k),
     ``repeated`` bool (n,), ``metadata`` float32 (n, p), ``rows`` int64 (n,), perhaps
-    ``sample_weight`` (n,) and ``features``; and the class codes int64 (n, T).
+    ``sample_weight`` (n, T) and ``features``; and the class codes int64 (n, T).
     """
 
     def __init__(

@@ -1,13 +1,25 @@
-"""Weights of classes in the loss, and of rows in the sampler."""
+"""Weights of classes and rows in the loss, and of rows in the sampler."""
 
 import numpy as np
 import torch
 
 
-def class_weight_tensors(class_weight, codes, codec):
+def scale_sample_weights(sample_weight, codes):
+    """Return weights (n, T) whose mean over the rows with a label of each task is 1.
+
+    A batch's loss divides by its number of rows, not by their weights, so that a weight of 2 is
+    a row that stands twice; only this scale keeps the steps as long as without weights.
+    """
+    weight, labelled = sample_weight.astype(np.float64)[:, None], codes >= 0
+    means = (weight * labelled).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
+    return (weight / np.where(means > 0, means, 1.0)).astype(np.float32)
+
+
+def class_weight_tensors(class_weight, codes, codec, sample_weight=None):
     """Return one tensor (C_t,) per task, or None without class weights.
 
-    "balanced" is n / (C · n_c), over the rows that have a label of the task.
+    "balanced" is n / (C · n_c), over the rows that have a label of the task; a row counts as
+    often as it weighs, as in scikit-learn.
     """
     if class_weight is None:
         return None
@@ -17,20 +29,22 @@ def class_weight_tensors(class_weight, codes, codec):
         raise ValueError(
             f"`class_weight` must hold one entry per task ({n_tasks}); got {len(per_task)}."
         )
+    rows = np.ones(len(codes)) if sample_weight is None else sample_weight
     weights = [
-        _task_weights(choice, column[column >= 0], classes)
+        _task_weights(choice, column[column >= 0], classes, rows[column >= 0])
         for choice, column, classes in zip(per_task, codes.T, codec.classes_)
     ]
     return [torch.from_numpy(weight.astype(np.float32)) for weight in weights]
 
 
-def _task_weights(choice, codes, classes):
+def _task_weights(choice, codes, classes, rows):
     if choice is None:
         return np.ones(len(classes))
     if choice == "balanced":
-        counts = np.bincount(codes, minlength=len(classes))
+        counts = np.bincount(codes, weights=rows, minlength=len(classes))
         # A class without rows has no part in the loss, whatever its weight.
-        return len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        n_classes = max(np.count_nonzero(counts), 1)
+        return counts.sum() / (n_classes * np.where(counts > 0, counts, 1.0))
     known = classes.tolist()
     unknown = [label for label in choice if label not in known]
     if unknown:
@@ -44,16 +58,18 @@ def _task_weights(choice, codes, classes):
     return weights
 
 
-def balanced_row_weights(codes):
+def balanced_row_weights(codes, sample_weight=None):
     """Return weights (n,) with which every class of every task is drawn equally often.
 
-    A row's weight is the mean over its labelled tasks of 1 / (rows of its class).
+    A row's weight is the mean over its labelled tasks of 1 / (rows of its class), where rows
+    count as often as they weigh.
     """
+    rows = np.ones(len(codes)) if sample_weight is None else sample_weight
     weights = np.full(codes.shape, np.nan)
     for task, column in enumerate(codes.T):
-        here = column >= 0
-        counts = np.bincount(column[here])
-        weights[here, task] = 1.0 / counts[column[here]]
+        here = (column >= 0) & (rows > 0)
+        counts = np.bincount(column[here], weights=rows[here])
+        weights[here, task] = rows[here] / counts[column[here]]
     # A row without any label teaches nothing, and is never drawn.
     labelled = ~np.isnan(weights).all(axis=1)
     result = np.zeros(len(codes))

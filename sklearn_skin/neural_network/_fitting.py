@@ -14,7 +14,11 @@ from sklearn_skin.neural_network._batches import LesionDataset
 from sklearn_skin.neural_network._branch_weights import weigh_branches
 from sklearn_skin.neural_network._callbacks import make_callbacks
 from sklearn_skin.neural_network._checkpoint import TrainingCheckpoint, finished_epochs
-from sklearn_skin.neural_network._class_weights import balanced_row_weights, class_weight_tensors
+from sklearn_skin.neural_network._class_weights import (
+    balanced_row_weights,
+    class_weight_tensors,
+    scale_sample_weights,
+)
 from sklearn_skin.neural_network._features import precompute_features
 from sklearn_skin.neural_network._skorch_net import TrainingNet
 from sklearn_skin.utils import weights_digest
@@ -61,7 +65,9 @@ def train(module, criterion, data, recipe, make_train_set):
     """
     net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe)
     rows, held_out = data.train, data.valid
-    train_set = make_train_set(rows.table, recipe, rows.codes, rows.weight)
+    # A sampler draws rows as often as they weigh; the loss must not weigh them again.
+    in_loss = None if recipe.sampler == "balanced" else rows.weight
+    train_set = make_train_set(rows.table, recipe, rows.codes, in_loss)
     valid_set = None
     if held_out is not None:
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
@@ -78,7 +84,8 @@ def train(module, criterion, data, recipe, make_train_set):
 
 def weigh_classes(criterion, data, recipe):
     """Give the loss that `make_loss` made the class weights and the exponent of the recipe."""
-    class_weights = class_weight_tensors(recipe.class_weight, data.train.codes, data.codec)
+    rows = data.train
+    class_weights = class_weight_tensors(recipe.class_weight, rows.codes, data.codec, rows.weight)
     if isinstance(criterion, BranchLoss):
         criterion.class_weights, criterion.gamma = class_weights, recipe.focal_gamma
     elif class_weights is not None or recipe.focal_gamma:
@@ -90,7 +97,9 @@ def weigh_classes(criterion, data, recipe):
 
 
 def make_dataset(table, recipe, codes=None, sample_weight=None):
-    """Return rows as a data set of pixels of the recipe's size."""
+    """Return rows as a data set of pixels of the recipe's size, and of weights of mean 1."""
+    if sample_weight is not None:
+        sample_weight = scale_sample_weights(sample_weight, codes)
     return LesionDataset(
         table,
         recipe.image_size,
@@ -114,14 +123,16 @@ def _make_net(module, criterion, data, recipe):
     optimizer, options = recipe.optimizer
     further = {f"optimizer__{name}": value for name, value in options.items()}
     augment = make_augmentation(recipe.augment)
-    balanced = recipe.sampler == "balanced"
+    row_weights = None
+    if recipe.sampler == "balanced":
+        row_weights = balanced_row_weights(data.train.codes, data.train.weight)
     return TrainingNet(
         module,
         criterion,
         # skorch takes a module in an attribute for one of its own and moves and saves it.
         augment=None if augment is None else augment.forward,
         precision=recipe.precision,
-        row_weights=balanced_row_weights(data.train.codes) if balanced else None,
+        row_weights=row_weights,
         seed=recipe.fit_seed,
         workers=recipe.num_workers,
         backbone=recipe.backbone,
