@@ -65,8 +65,8 @@ def weighted_cross_entropy(
         weight = weight * class_weight.to(log_p)[code]
     loss = -log_p
     if gamma:
-        # Rounding can take p above 1, and a negative base to a power is NaN.
-        loss = loss * (1.0 - log_p.exp()).clamp(min=0.0) ** gamma
+        # Where p rounds to 1, a power below 1 of 0 has an infinite slope: the gradient is NaN.
+        loss = loss * (-log_p.expm1()).clamp(min=torch.finfo(log_p.dtype).tiny) ** gamma
     return _weighted_mean(loss, weight, sample_weight)
 
 

@@ -109,6 +109,20 @@ def test_binary_loss_stays_finite_where_probabilities_round_to_one():
         BranchLoss(cross_entropy="printed")
 
 
+@pytest.mark.parametrize("gamma", [0.25, 1.0, 2.0])
+def test_rows_whose_probability_rounds_to_one_have_a_focal_gradient(gamma):
+    gaps = np.array([0.0, 5.0, 12.0, 18.0, 40.0, 200.0])
+    logits = torch.tensor(np.column_stack([gaps, 0 * gaps])).requires_grad_()
+    loss = weighted_cross_entropy(logits, torch.zeros(6, dtype=torch.int64), gamma=gamma)
+    p = 1 / (1 + np.exp(-gaps))
+    expected = ((1 - p) ** gamma * -np.log(p)).mean()
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    # dL/dz of the true class, by the chain rule with dp/dz = p (1 - p).
+    slope = gamma * (1 - p) ** gamma * p * np.log(p) - (1 - p) ** (gamma + 1)
+    assert_close(logits.grad[:, 0], torch.tensor(slope / 6), rtol=1e-4, atol=1e-6)
+
+
 def test_without_focus_it_is_pytorch_s_weighted_mean(case):
     logits, target, class_weight, _ = case
     expected = F.cross_entropy(logits.float(), target, weight=class_weight)
