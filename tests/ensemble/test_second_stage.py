@@ -1,0 +1,91 @@
+"""The second stage is the source's by default: an SVM (rbf, C = 1) with probabilities."""
+
+import numpy as np
+import pytest
+from ensemble_fakes import blobs
+from numpy.testing import assert_allclose
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from sklearn.utils import check_random_state
+
+from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier
+from sklearn_skin.utils import grouped_folds
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    """Return fitted members, and rows that they have not seen."""
+    X, y = blobs(160)
+    members = [("linear", LogisticRegression(max_iter=300)), ("bayes", GaussianNB())]
+    return [(name, member.fit(X[:60], y[:60])) for name, member in members], X[60:], y[60:]
+
+
+def fit_on(held_out, *second_stage):
+    """Return the fitted model, the second stage's features and its seed."""
+    members, X, y = held_out
+    model = FusionM4NetClassifier(members, *second_stage, cv="prefit", random_state=3).fit(X, y)
+    seed = check_random_state(3).randint(2**31 - 1)
+    # Members that are fitted before predict these rows now as in fit.
+    return model, np.hstack([model.predict_stages(X)["P1"], X]), seed
+
+
+def calibrated(svm, features, y, seed):
+    folds = grouped_folds(np.unique(y, return_inverse=True)[1], None, 5, seed)
+    return CalibratedClassifierCV(svm, cv=folds, ensemble=False).fit(features, y)
+
+
+@pytest.mark.parametrize("second_stage", [(), (None,), ("svm",)], ids=str)
+def test_by_default_it_is_a_calibrated_svm_with_rbf_and_c_of_one(held_out, second_stage):
+    _, X, y = held_out
+    model, features, seed = fit_on(held_out, *second_stage)
+    found = model.predict_stages(X)["P2"]
+    expected = calibrated(SVC(C=1.0, kernel="rbf"), features, y, seed).predict_proba(features)
+    assert_allclose(found, expected)
+    for other in (SVC(kernel="linear"), SVC(C=1000.0)):
+        proba = calibrated(other, features, y, seed).predict_proba(features)
+        assert np.abs(found - proba).max() > 0.01
+    (svm,) = [classifier.estimator for classifier in model.second_stage_]
+    assert svm.get_params() == SVC(C=1.0, kernel="rbf").get_params()
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("logistic_regression", lambda seed: LogisticRegression(C=1.0, max_iter=1000)),
+        ("mlp", lambda seed: MLPClassifier((100,), max_iter=500, random_state=seed)),
+        (
+            "hist_gradient_boosting",
+            lambda seed: HistGradientBoostingClassifier(random_state=seed),
+        ),
+    ],
+)
+def test_a_name_is_scikit_learn_s_classifier(held_out, name, make):
+    _, X, y = held_out
+    model, features, seed = fit_on(held_out, name)
+    expected = make(seed).fit(features, y).predict_proba(features)
+    assert_allclose(model.predict_stages(X)["P2"], expected)
+    (classifier,) = model.second_stage_
+    assert classifier.get_params() == make(seed).get_params()
+
+
+def test_by_default_probabilities_are_averaged_not_logits(held_out):
+    members, X, y = held_out
+    tables = np.stack([member.predict_proba(X) for _, member in members])
+    both = WeightedFusionClassifier(members, cv="prefit").fit(X, y)
+    expected = np.tensordot(both.weights_, tables, 1)
+    assert_allclose(both.predict_proba(X), expected)
+    model = fit_on(held_out)[0]
+    weights = np.array(list(model.branch_weights_.values()))
+    averaged = np.tensordot(weights, tables, 1)
+    assert_allclose(model.predict_stages(X)["P1"], averaged)
+    logits = np.exp(np.tensordot(weights, np.log(tables), 1))
+    assert np.abs(averaged - logits / logits.sum(axis=1, keepdims=True)).max() > 0.01
+    # P3 averages probabilities in any space, so its weights are searched on them, too.
+    stages = model.predict_stages(X)
+    last = sum(weight * stages[name] for name, weight in model.stage_weights_.items())
+    assert_allclose(stages["P3"], last)
