@@ -406,29 +406,6 @@ def test_schedules_move_the_rate(X, y, make_net, lr_schedule, expected):
     assert_allclose(rates.seen, 1e-3 * np.array(expected), rtol=1e-6)
 
 
-def test_swa_and_ema_give_averages(X, y, make_net):
-    class Weights(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            self.__dict__.setdefault("seen", []).append(
-                net.module_.encoder[0].weight.detach().clone()
-            )
-
-    seen = Weights()
-    settings = {"max_epochs": 4, "lr": 0.01}
-    net = make_net(
-        MetadataClassifier, averaging={"name": "swa", "epochs": 2}, callbacks=[seen], **settings
-    ).fit(X, y)
-    expected = torch.stack(seen.seen[-2:]).mean(0)
-    assert_allclose(net.module_.encoder[0].weight.detach(), expected, rtol=1e-5, atol=1e-7)
-    plain = make_net(MetadataClassifier, **settings).fit(X, y)
-    ema = make_net(MetadataClassifier, averaging={"name": "ema", "decay": 1e-9}, **settings).fit(
-        X, y
-    )
-    assert_allclose(
-        ema.module_.encoder[0].weight.detach(), plain.module_.encoder[0].weight.detach(), atol=1e-6
-    )
-
-
 def test_tta_is_the_mean_over_flipped_images(X, y, make_net):
     net = make_net(ImageClassifier).fit(X, y)
     pictures = np.stack([cell.pixels for cell in X["image"]])
