@@ -219,10 +219,7 @@ class BranchLoss(nn.Module):
         if self.cross_entropy == "categorical":
             task_loss = partial(weighted_cross_entropy, gamma=self.gamma)
         losses = torch.stack(
-            [
-                task_loss(z, target[:, t], class_weights[t], weights[t])
-                for t, z in enumerate(logits)
-            ]
+            [task_loss(z, target[:, t], class_weights[t], weights[t]) for t, z in enumerate(logits)]
         )
         return losses.sum() if self.task_reduction == "sum" else losses.mean()
 

@@ -395,9 +395,10 @@ def test_with_validation_rows_all_weights_are_searched_on_them():
     assert_allclose(model.first_stage_.valid_[0], X[valid])
     stages = model.predict_stages(X[valid])
     truth = np.where(y[valid] == None, np.nan, y[valid])  # noqa: E711
-    weights, _ = search_simplex_weights([stages[name] for name in model.branch_weights_], truth)
+    branches = [stages[name] for name in model.branch_weights_]
+    weights = search_simplex_weights(branches, truth).weights
     assert_allclose(list(model.branch_weights_.values()), weights)
-    weights, score = search_simplex_weights([stages["P1"], stages["P2"]], truth)
+    weights, score, _ = search_simplex_weights([stages["P1"], stages["P2"]], truth)
     assert_allclose(list(model.stage_weights_.values()), weights)
     assert model.stage_scores_["P3"] == pytest.approx(score)
     # The second stage learns from the held-out half alone.

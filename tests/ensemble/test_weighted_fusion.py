@@ -308,7 +308,7 @@ def test_weights_are_searched_on_given_validation_rows(prefit):
     fusion = WeightedFusionClassifier(members, random_state=0, cv="prefit" if prefit else 5)
     fusion.fit(X[train], y[train], X_val=X[valid], y_val=y[valid])
     tables = [member.predict_proba(X[valid]) for _, member in members]
-    weights, score = search_simplex_weights(tables, y[valid])
+    weights, score, _ = search_simplex_weights(tables, y[valid])
     assert_allclose(fusion.weights_, weights)
     assert fusion.search_score_ == pytest.approx(score)
 
