@@ -213,6 +213,40 @@ def test_value_is_the_formula(name, options):
     assert_allclose(fusion(image, metadata).detach().numpy(), expected, rtol=1e-9, atol=1e-11)
 
 
+# Weights and biases of the formulas, for d image features, p metadata features and a width k of
+# tokens; h is MetaNet's, a LAYER one of mutual attention.
+LAYER = 4 * (256 * 256 + 256) + (256 * 1024 + 1024) + (1024 * 256 + 256) + 4 * 256
+WEIGHTS = {
+    "concat": lambda d, p: 0,
+    "weighted_concat": lambda d, p: 2,
+    "hadamard": lambda d, p: p * d + p,
+    "tensor": lambda d, p: 0,
+    "bilinear": lambda d, p: p * d * p,
+    "gated": lambda d, p: (p * d + p) + (p * p + p) + p * p,
+    "self_attention": lambda d, p, k=256: 2 * p * k + 3 * d * d + 3 * k * k,
+    "cross_attention": lambda d, p, k=256: 2 * p * k + k * d + k * k + d * k,
+    "metablock": lambda d, p: 2 * (d * p + d + 2 * d),
+    "metanet": lambda d, p, h=64: (h * p + h) + (d * h + d),
+    "mutual_attention": lambda d, p, k=256: 2 * p * k + (k * d + k) + 4 * LAYER,
+    "mmfa": lambda d, p, k=256: 3 * k * (d + p + 6) + (d + p) * (2 * k + 1) + 2 * (d + p),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_an_operator_has_the_weights_of_its_formula_and_no_others(name):
+    fusion, _, _ = make_case(name, {})
+    assert sum(weight.numel() for weight in fusion.parameters()) == WEIGHTS[name](32, 7)
+
+
+def test_bilinear_starts_with_outputs_of_unit_variance():
+    # d p products of unit variance, each by a weight of variance 1 / (d p).
+    fusion, _, _ = make_case("bilinear", {"out_features": 64})
+    weight = fusion.weight.detach().numpy()
+    assert weight.std() == pytest.approx(1 / np.sqrt(32 * 7), rel=0.05)
+    assert abs(weight).max() <= np.sqrt(3 / (32 * 7)) + 1e-6
+    assert weight.mean() == pytest.approx(0, abs=0.05 * weight.std())
+
+
 @every_case
 def test_rows_do_not_see_their_batch_mates(name, options):
     fusion, image, metadata = make_case(name, options)

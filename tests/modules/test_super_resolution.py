@@ -64,6 +64,25 @@ def test_metadata_perceptron_has_four_layers_and_a_linear_end():
     assert widths == [64, 128, 256, 512]
     assert isinstance(layers[-1], torch.nn.Linear)
     assert sum(isinstance(m, torch.nn.ReLU) for m in layers) == 3
+    assert len(layers) == 7, "nothing beside linear layers and their ReLU"
+
+
+def test_the_classifier_has_two_layers_and_no_dropout_unless_asked():
+    classifier = make().classifier
+    widths = [m.out_features for m in classifier.modules() if isinstance(m, torch.nn.Linear)]
+    assert widths == [256, 3]
+    rates = {m.p for m in classifier.modules() if isinstance(m, torch.nn.Dropout)}
+    assert rates <= {0.0}
+    asked = make(dropout=0.4, classifier_hidden=(8, 4)).classifier
+    assert {m.p for m in asked.modules() if isinstance(m, torch.nn.Dropout)} == {0.4}
+    widths = [m.out_features for m in asked.modules() if isinstance(m, torch.nn.Linear)]
+    assert widths == [8, 4, 3]
+
+
+def test_pixels_are_enlarged_about_their_centres():
+    edge = torch.tensor([0.0, 1.0]).expand(1, 3, 2, 2)
+    row = make(upsampling="bilinear").enlarge(edge)[0, 0, 0]
+    torch.testing.assert_close(row, torch.tensor([0.0, 0.25, 0.75, 1.0]))
 
 
 @pytest.mark.parametrize("upsampling", ["bilinear", "bicubic"])
@@ -150,6 +169,34 @@ def test_missing_images_add_no_error():
     out = net(images, metadata, present)
     error = (out["reconstruction"] - out["target"]).abs().amax(dim=(1, 2, 3))
     assert (error > 1e-6).tolist() == [True, False, True]
+
+
+def keep_statistics(net):
+    for part in net.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.eval()
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_missing_image_s_pixels_do_not_count(training):
+    net, (images, metadata) = make(allow_missing_images=True), make_rows()
+    net.train(training)
+    keep_statistics(net)  # batch-mates would tell of the pixels in training
+    present = torch.tensor([[True], [False], [True]])
+    others = [images[0] + torch.tensor([0.0, 0.5, 0.0])[:, None, None, None]]
+    one, two = (net(pixels, metadata, present)["fusion"][0] for pixels in (images, others))
+    torch.testing.assert_close(one, two)
+    seen = net(others, metadata)["fusion"][0]
+    assert not torch.allclose(seen[1], two[1])
+
+
+def test_modality_dropout_hides_images_in_training():
+    net, (images, metadata) = make(allow_missing_images=True, modality_dropout=0.9), make_rows(40)
+    metadata = torch.zeros(40, 5)  # as its stand-in at first
+    same = [images[0][:1].expand(40, -1, -1, -1)]
+    keep_statistics(net.train())
+    rows = net(same, metadata)["fusion"][0]
+    assert len(torch.unique((rows * 1e4).round(), dim=0)) == 2
 
 
 def test_rows_do_not_see_their_batch_mates():
