@@ -5,7 +5,8 @@ Real lesions, cross-validated by patient
 
 Grouped 3-fold cross-validation of metadata, image and both on HAM10000, PAD-UFES-20 or
 MILK10k, trained from scratch on small images: ``python examples/ham10000.py ROOT
-[--dataset ham10000]``. ROOT is the folder that the data set was unpacked into.
+[--dataset ham10000]``. ROOT is the folder that the data set was unpacked into; ``--smallest``
+takes a few drawn lesions instead.
 """
 
 import argparse
@@ -53,7 +54,8 @@ def make_models(backbone, image_size, epochs, seed):
 def main():
     """Print one row per model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
-    parser.add_argument("root", help="folder of the data set")
+    parser.add_argument("root", nargs="?", help="folder of the data set")
+    parser.add_argument("--smallest", action="store_true", help="a few drawn lesions instead")
     parser.add_argument("--dataset", choices=sorted(LOADERS), default="ham10000")
     parser.add_argument("--backbone", default="lcnet_050")
     parser.add_argument("--image-size", type=int, default=64)
@@ -62,12 +64,19 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=1)
     options = parser.parse_args()
-    lesions = LOADERS[options.dataset](options.root)
+    if options.smallest:
+        lesions = datasets.make_lesions(48, image_size=32, random_state=0)
+        vars(options).update(backbone="test_resnet", image_size=32, epochs=1, folds=2)
+    elif options.root is None:
+        parser.error("give ROOT, or --smallest")
+    else:
+        lesions = LOADERS[options.dataset](options.root)
     folds = StratifiedGroupKFold(options.folds, shuffle=True, random_state=options.seed)
     scoring = {"bacc": "balanced_accuracy", "acc": "accuracy", "auc": "roc_auc_ovr"}
     n_groups = len(np.unique(lesions.groups))
     print(f"{options.dataset}: {len(lesions.data)} rows, {n_groups} groups, {options.folds} folds")
-    print("model           balanced accuracy   accuracy        AUC (ovr)       seconds")
+    print("| model | balanced accuracy | accuracy | AUC (ovr) | seconds |")
+    print("| --- | --: | --: | --: | --: |")
     models = make_models(options.backbone, options.image_size, options.epochs, options.seed)
     for name, net in models.items():
         start = time.perf_counter()
@@ -82,8 +91,8 @@ def main():
             error_score="raise",
         )
         cells = [scores[f"test_{key}"] for key in scoring]
-        shown = "   ".join(f"{cell.mean():.3f} ± {cell.std(ddof=1):.3f}" for cell in cells)
-        print(f"{name:15s} {shown}   {time.perf_counter() - start:7.0f}", flush=True)
+        shown = " | ".join(f"{cell.mean():.3f} ± {cell.std(ddof=1):.3f}" for cell in cells)
+        print(f"| {name} | {shown} | {time.perf_counter() - start:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

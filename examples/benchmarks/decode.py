@@ -6,7 +6,9 @@ Compares :func:`sklearn_skin.image.read_image` with plain Pillow on a folder of 
 time per image, and the mean absolute difference in gray levels from full decoding. All ways run
 in turns over the same files, so the ratios are those of one run; times are medians of rounds.
 
-    python examples/benchmarks/decode.py path/to/folder
+    python examples/benchmarks/decode.py FOLDER
+
+With --smallest, on two drawn files.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sklearn_skin.datasets import make_lesions
 from sklearn_skin.image import PixelCache, as_images, load_pixels
 from sklearn_skin.image._decoding import decode
 
@@ -49,42 +52,63 @@ def cpu_seconds(function, *args):
     return result, time.process_time() - start
 
 
+WAYS = {"Pillow": with_pillow, "Pillow, draft": with_draft, "sklearn_skin": with_sklearn_skin}
+CACHED = "sklearn_skin, warm cache"
+
+
+def find_files(folder, n_images):
+    """Return paths of JPEG files, and what they hold."""
+    paths = sorted(Path(folder).rglob("*.jpg"))[:n_images]
+    return paths, [path.read_bytes() for path in paths]
+
+
+def measure(paths, files, size, rounds):
+    """Return {way: seconds per image of each round} and {way: pixels}."""
+    times, pixels = {name: [] for name in [*WAYS, CACHED]}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = PixelCache(folder)
+        images = as_images(paths)
+        load_pixels(images, size, cache=cache)
+        for _ in range(rounds):
+            for name, way in WAYS.items():
+                pixels[name], seconds = cpu_seconds(
+                    lambda way=way: np.stack([way(data, size) for data in files])
+                )
+                times[name].append(seconds / len(files))
+            (pixels[CACHED], _), seconds = cpu_seconds(
+                lambda: load_pixels(images, size, cache=cache)
+            )
+            times[CACHED].append(seconds / len(files))
+    return times, pixels
+
+
 def main():
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[1])
+    parser.add_argument("folder", nargs="?", type=Path, help="folder of JPEG files")
+    parser.add_argument("--smallest", action="store_true", help="two drawn files instead")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--n-images", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    paths = sorted(args.folder.rglob("*.jpg"))[: args.n_images]
-    if not paths:
-        parser.error(f"no .jpg files below {args.folder}")
-    files = [path.read_bytes() for path in paths]
-    ways = [with_pillow, with_draft, with_sklearn_skin]
-    times = {way.__name__: [] for way in ways} | {"load_pixels, warm cache": []}
-    pixels = {}
-    with tempfile.TemporaryDirectory() as folder:
-        cache = PixelCache(folder)
-        images = as_images(paths)
-        load_pixels(images, args.size, cache=cache)
-        for _ in range(args.rounds):
-            for way in ways:
-                pixels[way.__name__], seconds = cpu_seconds(
-                    lambda way=way: np.stack([way(data, args.size) for data in files])
-                )
-                times[way.__name__].append(seconds / len(files))
-            (warm, _), seconds = cpu_seconds(lambda: load_pixels(images, args.size, cache=cache))
-            times["load_pixels, warm cache"].append(seconds / len(files))
-            pixels["load_pixels, warm cache"] = warm
+    with tempfile.TemporaryDirectory() as drawn:
+        if args.smallest:
+            make_lesions(2, image_size=448, folder=drawn, random_state=0)
+            args.folder, args.rounds = drawn, 1
+        elif args.folder is None:
+            parser.error("give FOLDER, or --smallest")
+        paths, files = find_files(args.folder, args.n_images)
+        if not paths:
+            parser.error(f"no .jpg files below {args.folder}")
+        times, pixels = measure(paths, files, args.size, args.rounds)
     medians = {name: np.median(seconds) for name, seconds in times.items()}
-    full = pixels["with_pillow"].astype(int)
-    print(f"{len(files)} files, medians of {args.rounds} rounds, one core")
-    print(f"{'':26}{'ms/image':>10}{'x Pillow':>10}{'difference':>12}")
+    print(f"{len(files)} files, medians of {args.rounds} rounds, one core\n")
+    print("| way | ms / image | times Pillow | difference |\n| --- | --: | --: | --: |")
     for name, seconds in medians.items():
-        difference = np.abs(pixels[name] - full).mean()
-        ratio = medians["with_pillow"] / seconds
-        print(f"{name:26}{1000 * seconds:10.3f}{ratio:10.2f}{difference:12.3f}")
+        difference = np.abs(pixels[name] - pixels["Pillow"].astype(int)).mean()
+        # A clock of coarse ticks may see nothing of two files.
+        ratio = medians["Pillow"] / max(seconds, 1e-9)
+        print(f"| {name} | {1000 * seconds:.3f} | {ratio:.2f} | {difference:.3f} |")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ script runs the plain loop on a share of the candidates (and scales its time up)
 candidates vectorised, and the exact search, on a validation set of 203 cases and 8 tasks.
 Then it searches the weights of more branches, and says whether they are proven to be the best.
 
-    python examples/benchmarks/weight_search.py [--full]
+    python examples/benchmarks/weight_search.py [--full | --smallest]
 
-``--full`` runs the whole loop.
+``--full`` runs the whole loop, ``--smallest`` one of 8 x 8 x 8 weights and four branches
+at most.
 """
 
 import argparse
@@ -40,10 +41,10 @@ def make_branches(signals=(0.7, 1.0, 1.2), random_state=0):
     return branches, y
 
 
-def triple_loop(branches, y, share):
+def triple_loop(branches, y, n_grid, share):
     """Try the first `share` of all candidates one by one; return the score and the candidates."""
-    values = np.linspace(0, 1, N_GRID)
-    best, tried, limit = 0.0, 0, int(share * N_GRID**3)
+    values = np.linspace(0, 1, n_grid)
+    best, tried, limit = 0.0, 0, int(share * n_grid**3)
     for i in values:
         for j in values:
             for z in values:
@@ -64,33 +65,37 @@ def triple_loop(branches, y, share):
 
 
 def timed(function, *args, **kwargs):
-    start = time.perf_counter()
+    """Return the result and the CPU time."""
+    start = time.process_time()
     result = function(*args, **kwargs)
-    return result, time.perf_counter() - start
+    return result, time.process_time() - start
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[1])
     parser.add_argument("--full", action="store_true", help="run the whole triple loop")
-    share = 1.0 if parser.parse_args().full else 0.02
+    parser.add_argument("--smallest", action="store_true", help="try fewer weights")
+    options = parser.parse_args()
+    share = 1.0 if options.full else 0.02
+    n_grid = 8 if options.smallest else N_GRID
     branches, y = make_branches()
 
-    (loop_score, tried), seconds = timed(triple_loop, branches, y, share)
-    loop_seconds = seconds * N_GRID**3 / tried
-    print(f"{'search':<22}{'seconds':>10}{'times faster':>14}{'score':>10}")
-    note = "" if share == 1 else f"   ({share:.0%} of the candidates)"
-    print(f"{'triple loop':<22}{loop_seconds:>10.1f}{1:>14}{loop_score:>10.5f}{note}")
+    (loop_score, tried), seconds = timed(triple_loop, branches, y, n_grid, share)
+    loop_seconds = seconds * n_grid**3 / tried
+    print("| search | CPU (s) | times faster | score | weights |\n| --- | --: | --: | --: | --: |")
+    note = "–" if share == 1 else f"of {share:.1%} of the candidates"
+    print(f"| triple loop | {loop_seconds:.1f} | 1 | {loop_score:.5f} | {note} |")
     for search in ("grid", "exact"):
-        found, seconds = timed(search_simplex_weights, branches, y, search=search)
+        found, seconds = timed(search_simplex_weights, branches, y, search=search, n_grid=n_grid)
         print(
-            f"{search:<22}{seconds:>10.3f}{loop_seconds / seconds:>14.0f}{found.score:>10.5f}"
-            f"   weights {found.weights.round(4)}"
+            f"| {search} | {seconds:.2f} | {loop_seconds / seconds:.0f} | {found.score:.5f} "
+            f"| {', '.join(f'{weight:.4f}' for weight in found.weights)} |"
         )
-    print(f"\n{'branches':<22}{'seconds':>10}{'proven':>14}{'score':>10}")
-    for n_branches in (4, 5, 6):
+    print("\n| branches | CPU (s) | proven | score |\n| --- | --: | --: | --: |")
+    for n_branches in (4,) if options.smallest else (4, 5, 6):
         branches, y = make_branches([0.7, 1.0, 1.2, 0.8, 0.9, 1.1][:n_branches])
         found, seconds = timed(search_simplex_weights, branches, y)
-        print(f"{n_branches:<22}{seconds:>10.3f}{found.proven!s:>14}{found.score:>10.5f}")
+        print(f"| {n_branches} | {seconds:.1f} | {found.proven} | {found.score:.5f} |")
 
 
 if __name__ == "__main__":

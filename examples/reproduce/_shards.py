@@ -1,14 +1,20 @@
 """Long comparisons by several processes, and their Markdown tables."""
 
 import argparse
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _runs import Runs
 from sklearn.model_selection import train_test_split
 
-# What changes where and how fits run, not what they are.
-_INDIFFERENT = {"root", "csv", "table", "shard", "cache_dir"}
+from sklearn_skin.datasets import make_lesions
+
+# What changes where, how and which fits run, not what they are.
+_INDIFFERENT = {"root", "csv", "table", "shard", "cache_dir", "device", "operators"}
 
 
 class ShardedRuns(Runs):
@@ -49,13 +55,42 @@ class ShardedRuns(Runs):
 def make_parser(description, csv):
     """Return an argument parser with the options that all scripts share."""
     parser = argparse.ArgumentParser(description=description.strip().splitlines()[0])
-    parser.add_argument("root", help="folder of the unpacked data set")
+    parser.add_argument("root", nargs="?", help="folder of the unpacked data set")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a few drawn lesions instead of ROOT, in seconds"
+    )
     parser.add_argument("--csv", default=csv, help="CSV file of finished fits")
     parser.add_argument("--table", action="store_true", help="print the tables and fit nothing")
     parser.add_argument("--shard", default="0/1", help="i/n: do every n-th fit from the i-th")
     parser.add_argument("--rows", type=int, help="use the first rows only, to try the script")
     parser.add_argument("--cache-dir", default="auto", help="where decoded pixels are kept")
     return parser
+
+
+def parse(parser, **smallest):
+    """Return the options; with --smallest those that `smallest` gives, and no file is kept."""
+    options = parser.parse_args()
+    if options.smallest:
+        folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        vars(options).update(smallest, csv=str(Path(folder) / "fits.csv"), cache_dir=None)
+    elif options.root is None and not options.table:
+        parser.error("give ROOT, or --smallest, or --table")
+    return options
+
+
+def load(loader, options, *, image_columns=("image",), n_tasks=1, **more):
+    """Return what `loader` finds in ROOT, or with --smallest drawn lesions of such columns."""
+    if not options.smallest:
+        return loader(options.root, **more)
+    return make_lesions(
+        60,
+        image_columns=image_columns,
+        n_tasks=n_tasks,
+        image_size=32,
+        images_per_lesion=2,
+        random_state=0,
+    )
 
 
 def split_rows(labels, seed, *, trying=False):
@@ -77,7 +112,9 @@ def markdown(lines):
 
 
 def spread(values, digits=3):
-    """Return "mean ± sd" (ddof=1), or the mean alone of a single value."""
+    """Return "mean ± sd" (ddof=1), the mean alone of a single value, or a dash for NaN."""
+    if np.isnan(values).all():
+        return "–"
     text = f"{values.mean():.{digits}f}"
     return text + (f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
 

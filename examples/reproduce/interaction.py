@@ -145,7 +145,11 @@ def main():
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--operators", nargs="*", choices=list(FUSIONS), default=list(FUSIONS))
     parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--smallest", action="store_true", help="one operator, seed, rate, epoch")
     options = parser.parse_args()
+    if options.smallest:
+        vars(options).update(operators=["hadamard"], seeds=1, epochs=1)
+        del RATES[1:]
     warnings.filterwarnings("ignore", message="Tensor fusion")
     base = judge("concat", options)
     print(markdown([HEADER]))

@@ -6,9 +6,10 @@ Killing a study, thrice
 A study of tuning trials is run to its end undisturbed, and once more in processes that are
 killed (SIGKILL) several times in the middle of a trial and started again. Both end with the
 same number of completed trials, none that was completed is lost, and every killed trial comes
-back with its parameters. Prints the counts; ``python kill_study.py [trials] [kills]``.
+back with its parameters. Prints the counts; ``python kill_study.py [--smallest]``.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -104,10 +105,23 @@ def compare(n_trials, n_kills):
         return counts
 
 
+def main():
+    """Print the counts."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--smallest", action="store_true", help="two trials, one kill")
+    options = parser.parse_args()
+    if options.smallest:
+        options.trials, options.kills = 2, 1
+    counts = compare(options.trials, options.kills)
+    print("| trials | number |\n| --- | --: |")
+    for name, count in counts.items():
+        print(f"| {name} | {count} |")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--run"]:
         run(sys.argv[2], *map(int, sys.argv[3:]))
     else:
-        n_trials, n_kills = (int(value) for value in [*sys.argv[1:], 24, 3][:2])
-        for name, count in compare(n_trials, n_kills).items():
-            print(f"{name:18s} {count}")
+        main()

@@ -9,7 +9,7 @@ finished fit is a line of ``lesionnet.csv``, so the script can be stopped and st
 
 import time
 
-from _shards import ShardedRuns, make_parser, score_table, split_rows
+from _shards import ShardedRuns, load, make_parser, parse, score_table, split_rows
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.model_selection import StratifiedKFold
@@ -47,13 +47,12 @@ SCORES = {
     "weighted_f1": "weighted F1",
     "bacc": "balanced accuracy",
     "train_acc": "train accuracy",
-    "seconds": "s / fit",
 }
 
 
-def list_keys():
-    nets = [(name, seed) for seed in range(3) for name in VARIANTS]
-    return nets + [(name, fold) for fold in range(5) for name in BASELINES]
+def list_keys(options):
+    nets = [(name, seed) for seed in range(options.seeds) for name in VARIANTS]
+    return nets + [(name, fold) for fold in range(options.folds) for name in BASELINES]
 
 
 def make_model(name, number, options):
@@ -74,14 +73,15 @@ def make_model(name, number, options):
 
 def split(name, number, X, y, options):
     if name in BASELINES:
-        return list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))[number]
+        folds = StratifiedKFold(options.folds, shuffle=True, random_state=0)
+        return list(folds.split(X, y))[number]
     return split_rows(y, number, trying=bool(options.rows))
 
 
 def run(options, runs):
-    milk = load_milk10k(options.root)
+    milk = load(load_milk10k, options, image_columns=("clinical", "dermoscopy"))
     X, y = milk.data.iloc[: options.rows], milk.target.iloc[: options.rows]
-    for key in runs.pending(list_keys()):
+    for key in runs.pending(list_keys(options)):
         train, test = split(*key, X, y, options)
         columns = milk.metadata_columns if key[0] in BASELINES else list(X.columns)
         start = time.perf_counter()
@@ -104,7 +104,9 @@ def main():
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--metadata-layers", type=int, default=2, help="the source: 10")
-    options = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=3, help="splits of the networks")
+    parser.add_argument("--folds", type=int, default=5, help="folds of the baselines")
+    options = parse(parser, epochs=1, seeds=1, folds=2)
     runs = ShardedRuns(options, ["model", "split"])
     if not options.table:
         run(options, runs)

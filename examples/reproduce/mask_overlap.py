@@ -11,7 +11,7 @@ is trained on where the whole data set is at hand.
 ``python examples/reproduce/mask_overlap.py ROOT [--train TRAIN_ROOT] [--output PNG]``: ROOT
 holds ``HAM10000_metadata.csv``, pictures ``*.jpg`` and masks ``*_expert.png``; TRAIN_ROOT the
 data set to train on. Without it half of the lesions in ROOT train the network and the other
-half are measured.
+half are measured. ``--smallest`` draws lesions instead, with a disc in the middle as their mask.
 """
 
 import argparse
@@ -24,15 +24,19 @@ matplotlib.use("Agg")
 import numpy as np
 import pandas as pd
 import torch
+from _shards import markdown
 from PIL import Image
 
-from sklearn_skin.datasets import load_ham10000
+from sklearn_skin.datasets import load_ham10000, make_lesions
 from sklearn_skin.inspection import GradCAMDisplay, grad_cam, mask_overlap
 from sklearn_skin.neural_network import ImageClassifier
 
 
 def read_masks(root, names):
-    """Return the masks of these pictures as boolean arrays."""
+    """Return the masks of these pictures as boolean arrays; without a root, discs."""
+    if root is None:
+        rows, columns = np.mgrid[-1:1:64j, -1:1:64j]
+        return [rows**2 + columns**2 < 0.25] * len(names)
     files = [Path(root) / f"{name}_expert.png" for name in names]
     return [np.asarray(Image.open(file).convert("L")) > 127 for file in files]
 
@@ -77,20 +81,62 @@ def centre_prior(n, size, width=0.25):
     return np.broadcast_to(bump, (n, *size))
 
 
-def row_of(overlap):
-    """Return means and standard errors of an overlap table."""
-    known = overlap.dropna()
-    shown = {"pictures": len(known)}
-    for name in ("inside", "pointing"):
-        error = known[name].std() / np.sqrt(len(known))
-        shown[name] = f"{known[name].mean():.3f} ± {error:.3f}"
-    return shown
+def load_sets(options):
+    """Return the pictures with masks, which of them are measured, and those to train on."""
+    if options.smallest:
+        masked = make_lesions(40, image_size=64, images_per_lesion=2, random_state=0)
+        vars(options).update(root=None, train=None, image_size=64, epochs=1)
+    else:
+        masked = load_ham10000(options.root, on_missing="drop")
+    if options.train is not None:
+        return masked, np.arange(len(masked.data)), load_ham10000(options.train)
+    lesions = pd.unique(masked.groups)
+    drawn = np.random.RandomState(options.seed).permutation(lesions)
+    halves = pd.Series(masked.groups).isin(drawn[: len(drawn) // 2]).to_numpy()
+    return masked, np.flatnonzero(halves), masked
 
 
-def main():
-    """Train, measure, print and draw."""
+def make_maps(net, X, data, rows):
+    """Return what Grad-CAM finds, and {name: heat maps} of it and of what it is compared with."""
+    found = grad_cam(net, X)
+    maps = {"Grad-CAM, trained": found.heatmaps}
+    few = pd.Series(rows).groupby(data.target.iloc[rows].to_numpy()).head(4)
+    images, labels = data.data[data.image_columns].iloc[few], data.target.iloc[few]
+    for seed in (1, 2):
+        other = random_network(net, images, labels, seed)
+        maps[f"Grad-CAM, random weights {seed}"] = grad_cam(other, X).heatmaps
+    maps["centre of the image"] = centre_prior(len(X), found.heatmaps.shape[1:])
+    maps["flat"] = np.ones_like(found.heatmaps)
+    return found, maps
+
+
+def overlap_table(maps, masks):
+    """Return a Markdown table of means and standard errors."""
+    lines = [["heat map", "inside", "pointing", "pictures"]]
+    for name, heatmaps in maps.items():
+        known = mask_overlap(heatmaps, masks).dropna()
+        scores = [known["inside"], known["pointing"]]
+        cells = [f"{v.mean():.3f} ± {v.std() / np.sqrt(len(known)):.3f}" for v in scores]
+        lines.append([name, *cells, len(known)])
+    return markdown(lines)
+
+
+def draw(found, X, y, masks, path):
+    """Save nine pictures with their heat map and mask."""
+    shown = np.linspace(0, len(X) - 1, 9).astype(int)
+    display = GradCAMDisplay(
+        found.pixels[shown],
+        found.heatmaps[shown],
+        titles=[f"{X.index[i]}\n{y.iloc[i]}, predicted {found.target[i]}" for i in shown],
+    )
+    display.plot(masks=[masks[i] for i in shown]).figure_.savefig(path, dpi=110)
+    print(f"saved {path}")
+
+
+def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
-    parser.add_argument("root", help="folder with pictures and masks")
+    parser.add_argument("root", nargs="?", help="folder with pictures and masks")
+    parser.add_argument("--smallest", action="store_true", help="a few drawn lesions instead")
     parser.add_argument("--train", help="folder of HAM10000 to train on")
     parser.add_argument("--output", default="mask_overlap.png")
     parser.add_argument("--image-size", type=int, default=128)
@@ -98,52 +144,30 @@ def main():
     parser.add_argument("--per-class", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.root is None and not options.smallest:
+        parser.error("give ROOT, or --smallest")
+    return options
 
-    masked = load_ham10000(options.root, on_missing="drop")
-    measured = np.arange(len(masked.data))
-    if options.train is None:
-        lesions = pd.unique(masked.groups)
-        drawn = np.random.RandomState(options.seed).permutation(lesions)
-        halves = pd.Series(masked.groups).isin(drawn[: len(drawn) // 2]).to_numpy()
-        measured = np.flatnonzero(halves)
-    data = load_ham10000(options.train) if options.train else masked
+
+def main():
+    """Train, measure, print and draw."""
+    options = parse_options()
+    masked, measured, data = load_sets(options)
     groups = np.asarray(masked.groups)[measured]
     rows = choose_training_rows(data, groups, options.per_class, options.seed)
     start = time.perf_counter()
     net = fit(data, rows, options.image_size, options.epochs, options.seed)
     print(f"trained on {len(rows)} pictures in {time.perf_counter() - start:.0f} s")
-
     X, y = masked.data[masked.image_columns].iloc[measured], masked.target.iloc[measured]
     masks = read_masks(options.root, X.index)
+    found, maps = make_maps(net, X, data, rows)
     print(
         f"measured on {len(X)} pictures of {len(set(groups))} lesions, accuracy "
-        f"{net.score(X, y):.2f}"
-    )
-    found = grad_cam(net, X)
-    maps = {"Grad-CAM": found.heatmaps}
-    for seed in range(2):
-        few = pd.Series(rows).groupby(data.target.iloc[rows].to_numpy()).head(4)
-        other = random_network(
-            net, data.data[data.image_columns].iloc[few], data.target.iloc[few], seed + 1
-        )
-        maps[f"random weights {seed + 1}"] = grad_cam(other, X).heatmaps
-    maps["centre prior"] = centre_prior(len(X), found.heatmaps.shape[1:])
-    maps["flat"] = np.ones_like(found.heatmaps)
-    table = pd.DataFrame({name: row_of(mask_overlap(m, masks)) for name, m in maps.items()}).T
-    print(
-        f"map of {found.map_size} positions; mean area of a mask "
+        f"{net.score(X, y):.2f}; map of {found.map_size} positions; mean area of a mask "
         f"{np.mean([mask.mean() for mask in masks]):.3f}"
     )
-    print(table.to_string())
-
-    shown = np.linspace(0, len(X) - 1, 9).astype(int)
-    display = GradCAMDisplay(
-        found.pixels[shown],
-        found.heatmaps[shown],
-        titles=[f"{X.index[i]}\n{y.iloc[i]}, predicted {found.target[i]}" for i in shown],
-    )
-    display.plot(masks=[masks[i] for i in shown]).figure_.savefig(options.output, dpi=110)
-    print(f"saved {options.output}")
+    print(overlap_table(maps, masks))
+    draw(found, X, y, masks, options.output)
 
 
 if __name__ == "__main__":

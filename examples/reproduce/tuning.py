@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import optuna
-from _shards import ShardedRuns, make_parser, score_table
+from _shards import ShardedRuns, load, make_parser, parse, score_table
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
@@ -24,7 +24,7 @@ from sklearn_skin.model_selection import StudyObjective, make_study, run_study
 from sklearn_skin.neural_network import JointIndividualFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
-N_OUTER, N_INNER = 3, 2
+N_INNER = 2
 NETWORK = "model__first_stage"
 SCORES = {
     "bacc": "balanced accuracy",
@@ -89,10 +89,11 @@ def open_study(options, fold):
 
 
 def run(options, runs):
-    pad = load_pad_ufes_20(options.root)
+    pad = load(load_pad_ufes_20, options)
     X, y, groups = (part.iloc[: options.rows] for part in (pad.data, pad.target, pad.groups))
-    folds = list(StratifiedGroupKFold(N_OUTER, shuffle=True, random_state=0).split(X, y, groups))
-    keys = [(model, fold) for fold in range(N_OUTER) for model in ("default", "tuned")]
+    outer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=0)
+    folds = list(outer.split(X, y, groups))
+    keys = [(model, fold) for fold in range(options.folds) for model in ("default", "tuned")]
     for key in runs.pending(keys):
         train, test = folds[key[1]]
         inside = X.iloc[train], y.iloc[train], groups.iloc[train]
@@ -130,18 +131,28 @@ def print_studies(options, folds):
         print(f"outer fold {fold}: {counts}, best {best}")
 
 
+def print_differences(frame):
+    """Print tuned minus default, fold by fold."""
+    scores = frame.set_index(["model", "fold"])[["bacc", "acc"]]
+    for name, difference in (scores.loc["tuned"] - scores.loc["default"]).items():
+        shown = ", ".join(f"{value:+.3f}" for value in difference)
+        print(f"tuned - default, {SCORES[name]}: {shown}")
+
+
 def main():
     parser = make_parser(__doc__, "tuning.csv")
     parser.add_argument("--backbone", default="test_byobnet")
     parser.add_argument("--image-size", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--trials", type=int, default=5)
-    options = parser.parse_args()
+    parser.add_argument("--folds", type=int, default=3, help="outer folds")
+    options = parse(parser, epochs=1, trials=1, folds=2, image_size=32)
     runs = ShardedRuns(options, ["model", "fold"])
     if not options.table:
         run(options, runs)
     frame = runs.frame()
     print(score_table(frame, "model", SCORES))
+    print_differences(frame)
     print_studies(options, frame.loc[frame["model"] == "tuned", "fold"])
 
 

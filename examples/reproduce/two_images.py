@@ -13,7 +13,7 @@ so the script can be stopped and started again. ``--rows 60 --epochs 1`` tries a
 import time
 
 import numpy as np
-from _shards import ShardedRuns, make_parser, score_table, split_rows
+from _shards import ShardedRuns, load, make_parser, parse, score_table, split_rows
 
 from sklearn_skin.datasets import load_milk10k
 from sklearn_skin.metrics import mean_task_accuracy, mean_task_auc, mean_task_balanced_accuracy
@@ -125,13 +125,15 @@ def labels_of(model, tasks):
 
 
 def run(options, runs):
-    milk = load_milk10k(options.root, tasks="concepts")
+    images = ("clinical", "dermoscopy")
+    milk = load(load_milk10k, options, image_columns=images, n_tasks=8, tasks="concepts")
     X = milk.data[milk.image_columns].iloc[: options.rows]
     y = milk.target.iloc[: options.rows]
     # All models of one seed before the next seed, so that an unfinished run compares them all.
-    names = list(make_configurations(options))
+    names = list(make_configurations(options))[:: 6 if options.smallest else 1]
     classes = [milk.target_names[task] for task in y]
-    for key in runs.pending([(name, seed) for seed in range(N_SEEDS) for name in names]):
+    seeds = range(1 if options.smallest else N_SEEDS)
+    for key in runs.pending([(name, seed) for seed in seeds for name in names]):
         train, test = split_rows(y["diagnosis"], key[1], trying=bool(options.rows))
         train = train[: int(len(X) * options.train_size)]
         start = time.perf_counter()
@@ -150,7 +152,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--train-size", type=float, default=0.2, help="share of all lesions")
     parser.add_argument("--lr", type=float, default=1e-3)
-    options = parser.parse_args()
+    options = parse(parser, epochs=1, train_size=0.6)
     runs = ShardedRuns(options, ["model", "seed"])
     if not options.table:
         run(options, runs)
