@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/python examples/quickstart.py
 
-# One thread per process: two processes on two cores beat two threads (docs/results.md).
+# One thread per process: two processes on two cores beat two threads.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
