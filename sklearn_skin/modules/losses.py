@@ -149,6 +149,8 @@ class BranchLoss(nn.Module):
         Focusing exponent of the focal loss; 0 is the cross-entropy.
     task_reduction : {"mean", "sum"}, default="mean"
         How a branch's tasks combine.
+    task_weights : sequence of float, default=None
+        Factor of each task's loss; 1 by default.
     cross_entropy : {"categorical", "binary"}, default="categorical"
         Loss of a task: `weighted_cross_entropy`, or `weighted_binary_cross_entropy`, which has
         no `gamma`.
@@ -175,6 +177,7 @@ class BranchLoss(nn.Module):
         class_weights: Sequence[Tensor | None] | None = None,
         gamma: float = 0.0,
         task_reduction: str = "mean",
+        task_weights: Sequence[float] | None = None,
         cross_entropy: str = "categorical",
     ) -> None:
         super().__init__()
@@ -190,6 +193,7 @@ class BranchLoss(nn.Module):
         self.class_weights = None if class_weights is None else list(class_weights)
         self.gamma = gamma
         self.task_reduction = task_reduction
+        self.task_weights = None if task_weights is None else list(task_weights)
         self.cross_entropy = cross_entropy
 
     def forward(
@@ -221,6 +225,8 @@ class BranchLoss(nn.Module):
         losses = torch.stack(
             [task_loss(z, target[:, t], class_weights[t], weights[t]) for t, z in enumerate(logits)]
         )
+        if self.task_weights is not None:
+            losses = losses * losses.new_tensor(self.task_weights)
         return losses.sum() if self.task_reduction == "sum" else losses.mean()
 
 

@@ -15,6 +15,23 @@ def scale_sample_weights(sample_weight, codes):
     return (weight / np.where(means > 0, means, 1.0)).astype(np.float32)
 
 
+def weighted_task_weights(sample_weight, codes, class_weights):
+    r"""Return the factor of each task's loss that makes a weight of 2 a row that stands twice.
+
+    A batch's loss divides by the class weights c of its rows, and those of repeated rows would
+    count repeatedly: :math:`\sum_i c_{y_i} / \sum_i s_i c_{y_i}` over the rows with a label, with
+    the scaled weights s.
+    """
+    scaled = scale_sample_weights(sample_weight, codes).astype(np.float64)
+    factors = []
+    for task, column in enumerate(codes.T):
+        here = column >= 0
+        cost = class_weights[task].numpy().astype(np.float64)[column[here]]
+        weighted = (scaled[here, task] * cost).sum()
+        factors.append(cost.sum() / weighted if weighted > 0 else 1.0)
+    return factors
+
+
 def class_weight_tensors(class_weight, codes, codec, sample_weight=None):
     """Return one tensor (C_t,) per task, or None without class weights.
 

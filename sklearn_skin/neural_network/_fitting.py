@@ -18,6 +18,7 @@ from sklearn_skin.neural_network._class_weights import (
     balanced_row_weights,
     class_weight_tensors,
     scale_sample_weights,
+    weighted_task_weights,
 )
 from sklearn_skin.neural_network._features import precompute_features
 from sklearn_skin.neural_network._skorch_net import TrainingNet
@@ -88,6 +89,15 @@ def weigh_classes(criterion, data, recipe):
     class_weights = class_weight_tensors(recipe.class_weight, rows.codes, data.codec, rows.weight)
     if isinstance(criterion, BranchLoss):
         criterion.class_weights, criterion.gamma = class_weights, recipe.focal_gamma
+        # The binary loss divides by no class weights.
+        if (
+            rows.weight is not None
+            and class_weights is not None
+            and criterion.cross_entropy == "categorical"
+        ):
+            factors = weighted_task_weights(rows.weight, rows.codes, class_weights)
+            given = criterion.task_weights or [1.0] * len(factors)
+            criterion.task_weights = [a * b for a, b in zip(given, factors)]
     elif class_weights is not None or recipe.focal_gamma:
         raise ValueError(
             "`class_weight` and `loss` act on a BranchLoss, and make_loss of "

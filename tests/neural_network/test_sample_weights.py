@@ -99,6 +99,18 @@ def test_in_expectation_gaps_and_class_weights_change_nothing(settings):
     assert_same_direction(weighted, repeated, 0.05)
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced", [{1: 5.0}, {1: 0.5}]], ids=str)
+def test_a_whole_batch_weighs_its_tasks_as_with_repeated_rows(class_weight):
+    X, y, _ = make_rows()
+    # Weights that go with a class of one task alone.
+    weight = np.where(y[:, 0] == 1, 9, 1)
+    rows = np.repeat(np.arange(24), weight)
+    settings = {"class_weight": class_weight, "batch_size": 1000}
+    weighted = mean_gradient(X, y, weight, **settings)
+    repeated = mean_gradient(X[rows], y[rows], **settings)
+    assert_allclose(weighted, repeated, rtol=1e-4, atol=1e-6)
+
+
 def test_weights_of_one_scale_are_no_weights():
     X, y, _ = make_rows()
     plain = mean_gradient(X, y, batch_size=8)
