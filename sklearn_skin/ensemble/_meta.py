@@ -20,6 +20,7 @@ from sklearn_skin.utils import (
     Choice,
     LabelCodec,
     TaskClassifierMixin,
+    check_labelled,
     check_table,
     check_validation_rows,
     metadata_for_fit,
@@ -107,6 +108,7 @@ class FusionMixin(TaskClassifierMixin):
 
     def _read_valid(self, X_val, y_val):
         codes = self._codec.transform(y_val, "y_val")
+        check_labelled(codes, "y_val")
         X_val = self._read(X_val)
         check_consistent_length(X_val, codes)
         return FusionData(X_val, _plain_labels(self._codec, codes), codes)
@@ -169,7 +171,11 @@ class FusionMixin(TaskClassifierMixin):
         if not _routing_enabled():
             return [metadata_for_fit(member, **given) for _, member in members]
         routed = process_routing(self, "fit", **given)
-        return [dict(routed[name].fit) for name, _ in members]
+        # Pipelines are handed what nobody gave as well.
+        return [
+            {key: value for key, value in routed[name].fit.items() if value is not None}
+            for name, _ in members
+        ]
 
     def _fitted_members(self):
         """Return the members by name that metadata may be routed to: those that fit fits."""
@@ -222,7 +228,7 @@ def _plain_labels(codec, codes):
     labels = codec.decode(np.maximum(codes, 0))
     if (codes < 0).any():
         labels = labels.astype(object)
-        labels[codes < 0] = None
+        labels[codes < 0 if labels.ndim == 2 else codes[:, 0] < 0] = None
     return labels
 
 

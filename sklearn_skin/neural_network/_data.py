@@ -20,7 +20,7 @@ from sklearn_skin.neural_network._table import (
     read_columns,
     read_features,
 )
-from sklearn_skin.utils import LabelCodec, check_validation_rows, grouped_folds
+from sklearn_skin.utils import LabelCodec, check_labelled, check_validation_rows, grouped_folds
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ def read(
     if X_val is not None:
         valid = read_table(X_val, columns, estimator, "X_val")
         valid_codes = codec.transform(y_val, "y_val")
+        check_labelled(valid_codes, "y_val")
         check_consistent_length(valid.row_names, valid_codes)
         return FitData(columns, codec, rows, Rows(valid, valid_codes), y_val)
     if columns.group is not None and groups is None and table.groups is None:

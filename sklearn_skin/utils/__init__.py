@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],
         "_fit_metadata": ["metadata_for_fit"],
-        "_fit_validation": ["check_validation_rows", "fit_with_validation"],
+        "_fit_validation": ["check_labelled", "check_validation_rows", "fit_with_validation"],
         "_folds": ["grouped_folds"],
         "_labels": ["LabelCodec"],
         "_optional": ["optional_import"],

@@ -1,7 +1,8 @@
 """Fitting with validation rows, through Pipelines."""
 
+import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_skin.utils._pipelines import split_pipeline
@@ -34,13 +35,42 @@ def check_validation_rows(X_val, y_val):
         raise ValueError("`X_val` and `y_val` must be given together.")
 
 
+def check_labelled(codes, name):
+    """Check that every task has a label.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, T)
+        Class codes, -1 where missing.
+    name : str
+        What they are called, for the message.
+
+    Raises
+    ------
+    ValueError
+        If all labels of a task are missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_skin.utils import check_labelled
+    >>> check_labelled(np.array([[0, -1], [1, -1]]), "y_val")
+    Traceback (most recent call last):
+        ...
+    ValueError: y_val has no label of task 1: every value is missing.
+    """
+    empty = np.flatnonzero((codes < 0).all(axis=0))
+    if len(empty):
+        where = f" of task {empty[0]}" if codes.shape[1] > 1 else ""
+        raise ValueError(f"{name} has no label{where}: every value is missing.")
+
+
 def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     """Fit an estimator with rows to validate on; of a Pipeline, its last step gets them.
 
     The steps before the last are fitted on X alone and transform `X_val` as they transform X;
-    samplers leave it as it is. With metadata routing enabled this is scikit-learn's own
-    ``transform_input=["X_val"]``, and without it the same by hand, where a Pipeline's `memory`
-    is not used.
+    samplers leave it as it is. scikit-learn's own ``transform_input=["X_val"]`` does the same
+    where metadata routing is enabled and no step is a sampler. A Pipeline's `memory` is not used.
 
     Parameters
     ----------
@@ -86,25 +116,31 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     valid = {"X_val": X_val, "y_val": y_val}
     if not isinstance(estimator, Pipeline):
         return estimator.fit(X, y, **valid, **params)
+    return _fit_steps(estimator, X, y, X_val, y_val, _params_of_steps(estimator, params))
+
+
+def _params_of_steps(pipeline, params):
+    """Return by step and method what it is given."""
     if _routing_enabled():
-        transformed = {"X_val", *(estimator.transform_input or ())}
-        return estimator.set_params(transform_input=sorted(transformed)).fit(
-            X, y, **valid, **params
-        )
-    return _fit_steps(estimator, X, y, X_val, y_val, params)
-
-
-def _fit_steps(pipeline, X, y, X_val, y_val, params):
+        return process_routing(pipeline, "fit", **params)
     own = {name: {} for name, _ in pipeline.steps}
     for key, value in params.items():
         name, _, parameter = key.partition("__")
         own[name][parameter] = value
+    methods = ("fit", "fit_transform", "fit_resample")
+    return {name: dict.fromkeys(methods, given) for name, given in own.items()}
+
+
+def _fit_steps(pipeline, X, y, X_val, y_val, params):
     for name, step in pipeline.steps[:-1]:
         if hasattr(step, "fit_resample"):
-            X, y = step.fit_resample(X, y, **own[name])
+            X, y = step.fit_resample(X, y, **params[name].get("fit_resample", {}))
         elif step is not None and step != "passthrough":
-            X = step.fit_transform(X, y, **own[name])
+            if hasattr(step, "fit_transform"):
+                X = step.fit_transform(X, y, **params[name]["fit_transform"])
+            else:
+                X = step.fit(X, y, **params[name]["fit"]).transform(X)
             X_val = step.transform(X_val)
     name, final = pipeline.steps[-1]
-    fit_with_validation(final, X, y, X_val, y_val, **own[name])
+    fit_with_validation(final, X, y, X_val, y_val, **params[name]["fit"])
     return pipeline

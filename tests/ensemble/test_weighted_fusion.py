@@ -327,3 +327,27 @@ def test_validation_rows_come_with_labels():
     X, y = blobs()
     with pytest.raises(ValueError, match="`X_val` and `y_val` must be given together"):
         WeightedFusionClassifier(MEMBERS).fit(X, y, X_val=X)
+
+
+@pytest.mark.parametrize("model", [WeightedFusionClassifier, FusionM4NetClassifier])
+def test_pipelines_are_members_with_metadata_routing(model):
+    X, y = blobs()
+    members = [("pipe", make_pipeline(StandardScaler(), GaussianNB())), ("bayes", GaussianNB())]
+    with config_context(enable_metadata_routing=True):
+        routed = model(members, random_state=0).fit(X, y).predict_proba(X)
+    assert_allclose(routed, model(members, random_state=0).fit(X, y).predict_proba(X))
+
+
+@pytest.mark.parametrize("gap", [np.nan, None])
+def test_validation_rows_without_a_label_do_not_count(gap):
+    X, y = blobs(150)
+    y_val = y[100:].astype(object)
+    y_val[:10] = gap
+    gaps = WeightedFusionClassifier(MEMBERS).fit(X[:100], y[:100], X_val=X[100:], y_val=y_val)
+    rows = {"X_val": X[110:], "y_val": y[110:]}
+    assert_allclose(
+        gaps.weights_, WeightedFusionClassifier(MEMBERS).fit(X[:100], y[:100], **rows).weights_
+    )
+    y_val[:] = gap
+    with pytest.raises(ValueError, match="y_val has no label: every value is missing"):
+        WeightedFusionClassifier(MEMBERS).fit(X[:100], y[:100], X_val=X[100:], y_val=y_val)

@@ -45,12 +45,42 @@ def test_the_preparation_learns_from_training_rows_and_transforms_both(routing, 
     assert y is Y and y_val is Y_VAL
 
 
-def test_a_sampler_repeats_training_rows_alone():
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_sampler_repeats_training_rows_alone(routing):
     sampler = RandomOverSampler(random_state=0)
     pipe = make_resampling_pipeline(StandardScaler(), sampler, Seen())
-    train, y, valid, _ = fit_with_validation(pipe, X, Y, X_VAL, Y_VAL)[-1].seen_
+    with config_context(enable_metadata_routing=routing):
+        train, y, valid, _ = fit_with_validation(pipe, X, Y, X_VAL, Y_VAL)[-1].seen_
+    assert pipe.transform_input is None
     assert len(train) == len(y) == 60
     assert_allclose(valid, scaled(X_VAL))
+
+
+class Shift(BaseEstimator):
+    """A step that fits and transforms, without a method for both."""
+
+    def fit(self, X, y=None):
+        self.mean_ = X.mean(axis=0)
+        return self
+
+    def transform(self, X):
+        return X - self.mean_
+
+
+def test_a_step_may_fit_and_transform_apart():
+    model = fit_with_validation(make_pipeline(Shift(), Seen()), X, Y, X_VAL, Y_VAL)
+    assert_allclose(model[-1].seen_[2], X_VAL - X.mean(axis=0))
+
+
+def test_requested_parameters_reach_their_steps_with_routing():
+    weight = np.linspace(1, 2, 40)
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        final = Seen().set_fit_request(sample_weight=True)
+        pipe = make_pipeline(scaler, final)
+        model = fit_with_validation(pipe, X, Y, X_VAL, Y_VAL, sample_weight=weight)
+    assert model[-1].weight_ is weight
+    assert_allclose(model[0].mean_, np.average(X, axis=0, weights=weight))
 
 
 def test_parameters_reach_their_steps():
