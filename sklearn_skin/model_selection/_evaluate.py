@@ -2,31 +2,39 @@
 
 import os
 import time
-from pathlib import Path
+from numbers import Integral
 
-import joblib
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_skin.model_selection._protocols import PROTOCOLS
+from sklearn_skin.model_selection._protocols import find_parts
+from sklearn_skin.model_selection._runs import COLUMNS, KEY, SIZES, FinishedRuns, fingerprint
 from sklearn_skin.model_selection._scoring import KeptPredictions, find_scorer
 from sklearn_skin.utils import (
+    LabelCodec,
     call_in_worker,
     fit_with_validation,
     mean_over_tasks,
     metadata_for_fit,
     one_thread_each,
-    replacing,
     task_names,
 )
 
-KEY = ("repeat", "fold")
 
-
+@validate_params(
+    {
+        "n_repeats": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def evaluate(
     model,
     data,
@@ -43,33 +51,35 @@ def evaluate(
 
     Every run fits a clone on the training rows, with groups, and with the validation rows where
     the protocol has some and the model takes them (see `fit_with_validation`), and scores it on
-    the test rows. No group lies in two parts, unless the owners of the data set have parted it so.
+    the test rows. The protocols that have a name keep groups whole, but for the parts that the
+    owners of a data set publish.
 
     Parameters
     ----------
     model : classifier or Pipeline
         Unfitted, such as ``make_preset("pemm")``.
     data : Bunch
-        What a loader returns: `data`, `target`, `groups`, and `splits` for "derm7pt".
+        What a loader returns: `data` and `target`, perhaps `groups`, and `splits` for "derm7pt".
     protocol : str or list of tuples, default="5-fold"
         - "derm7pt": the published 413 training, 203 validation and 395 test rows, five times;
         - "5-fold": five folds by group, stratified by the first task;
         - "80:10:10": by group, ten per cent each to validate and to test on;
         - "70:30": by group, 30 per cent to test on;
-        - a list of (train, test) or (train, valid, test) row positions.
+        - a list of (train, test) or (train, valid, test) row positions, which share no rows.
     n_repeats : int, default=None
         Repeats with other seeds of model and parts; None takes what the protocol's sources do.
-    scoring : str, list of str, dict of str to scorer, or None, default=None
-        Names of scikit-learn or of ``sklearn_skin.metrics.SCORERS``, or callables. None takes
-        accuracy, balanced accuracy and AUC (means over tasks), and the accuracy of each task.
+    scoring : str, callable, list of str, dict of str to str or callable, or None, default=None
+        Names of scikit-learn or of ``sklearn_skin.metrics.SCORERS``, or scorers. None takes
+        accuracy, balanced accuracy and, of a model with `predict_proba`, AUC (means over tasks),
+        and the accuracy of each task.
     path : path-like, default=None
         CSV file that takes the scores of a run as soon as it has finished. Called again with the
-        same model, data and protocol, finished runs are read from it.
+        same model, data and protocol, finished runs are read from it; other code is not noticed.
     n_jobs : int, default=None
         Runs at the same time, in processes of one thread each.
     random_state : int, RandomState instance or None, default=0
-        Seeds of parts and models. With None, or a model that has no `random_state`, a run that
-        goes on from a file cannot be told from one that begins.
+        Seeds of parts and models: in every repeat each `random_state` of the model is set anew.
+        With `path` it must be given, since a call that goes on needs the same.
     verbose : int, default=0
         1 prints every run.
 
@@ -83,9 +93,12 @@ def evaluate(
 
     Raises
     ------
+    TypeError
+        If `data` is not what a loader returns.
     ValueError
-        If the protocol is unknown or needs parts that `data` lacks, or the file holds runs of
-        another model, protocol or data set.
+        If the protocol is unknown, needs parts that `data` lacks or more groups than there are,
+        has rows in two parts, or a part without a label of some task; if a score has the name of
+        a column of `runs`; or if the file holds runs of another model, protocol or data set.
 
     Examples
     --------
@@ -101,56 +114,69 @@ def evaluate(
     >>> result.summary.index.tolist(), result.runs[["n_train", "n_valid", "n_test"]].shape
     (['accuracy', 'balanced_accuracy', 'auc'], (3, 3))
     """
-    scoring = _named_scoring(scoring, data.target)
-    chosen = _find_protocol(protocol)
-    n_repeats = chosen.n_repeats if n_repeats is None else n_repeats
-    seeds = check_random_state(random_state).randint(2**31 - 1, size=n_repeats)
-    content = (model, protocol, scoring, data.data, data.target, data.get("groups"), random_state)
-    runs = _Runs(path, joblib.hash(content))
-    todo = [
-        ((repeat, fold), parts, int(seed))
-        for repeat, seed in enumerate(seeds)
-        for fold, parts in enumerate(chosen.parts(data, int(seed)))
-        if not runs.has((repeat, fold))
+    _check_data(data)
+    if path is not None and random_state is None:
+        raise ValueError("`path` needs a `random_state`: without one no run can be gone on with.")
+    scoring = _named_scoring(scoring, model, data["target"])
+    seeds, repeats = find_parts(protocol, data, n_repeats, check_random_state(random_state))
+    jobs = [
+        ((repeat, fold), parts, seed)
+        for repeat, (seed, folds) in enumerate(zip(seeds, repeats))
+        for fold, parts in enumerate(folds)
     ]
+    _check_labels(data["target"], jobs)
+    runs = FinishedRuns(path)
+    # Contents are hashed only where a file is to be compared with them.
+    prints = [""] * len(jobs) if path is None else _fingerprints(model, data, scoring, jobs)
+    todo = [(job, one) for job, one in zip(jobs, prints) if not runs.has(job[0], one)]
     with one_thread_each(n_jobs):
         results = Parallel(n_jobs, return_as="generator_unordered")(
-            delayed(call_in_worker)(os.getpid(), _run, model, data, scoring, *job) for job in todo
+            delayed(call_in_worker)(os.getpid(), _run, model, data, scoring, *job, one)
+            for job, one in todo
         )
         for row in results:
             runs.add(row)
             if verbose:
-                print(", ".join(f"{k} {_short(v)}" for k, v in row.items()), flush=True)
-    return _summarise(runs.frame(n_repeats), list(scoring))
+                shown = {k: _short(v) for k, v in row.items() if k != "fingerprint"}
+                print(", ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
+    return _summarise(runs.frame([key for key, *_ in jobs]), list(scoring))
 
 
-def _find_protocol(protocol):
-    if not isinstance(protocol, str):
-        parts = [(part[0], part[1] if len(part) == 3 else None, part[-1]) for part in protocol]
-        return Bunch(parts=lambda data, seed: parts, n_repeats=1)
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f"`protocol` must be one of {list(PROTOCOLS)} or a list of row positions; "
-            f"got {protocol!r}."
+def _check_data(data):
+    if not isinstance(data, dict) or not {"data", "target"} <= set(data):
+        raise TypeError(
+            "`data` must be a Bunch with `data` and `target`, as loaders return; "
+            f"got {type(data).__name__}."
         )
-    return PROTOCOLS[protocol]
 
 
-def _named_scoring(scoring, target):
+def _named_scoring(scoring, model, target):
     if isinstance(scoring, str):
-        return {scoring: scoring}
-    if scoring is not None:
-        return dict(scoring) if isinstance(scoring, dict) else {name: name for name in scoring}
-    names = task_names(target)
-    if len(names) == 1:
-        return {
-            "accuracy": "mean_task_accuracy",
-            "balanced_accuracy": "mean_task_balanced_accuracy",
-            "auc": "mean_task_auc",
-        }
-    means = ("mean_task_accuracy", "mean_task_balanced_accuracy", "mean_task_auc")
-    tasks = {f"accuracy_{name}": TaskAccuracy(task) for task, name in enumerate(names)}
-    return {name: name for name in means} | tasks
+        scoring = {scoring: scoring}
+    elif callable(scoring):
+        scoring = {"score": scoring}
+    elif scoring is None:
+        scoring = _default_scoring(model, task_names(target))
+    elif not isinstance(scoring, dict):
+        scoring = {name: name for name in scoring}
+    clash = sorted(set(scoring) & set(COLUMNS))
+    if clash or not scoring:
+        raise ValueError(
+            f"`scoring` must name at least one score, and none of {list(COLUMNS)}; "
+            f"got {list(scoring)}."
+        )
+    return scoring
+
+
+def _default_scoring(model, tasks):
+    several = len(tasks) > 1
+    means = {"accuracy": "mean_task_accuracy", "balanced_accuracy": "mean_task_balanced_accuracy"}
+    if hasattr(model, "predict_proba"):
+        means["auc"] = "mean_task_auc"
+    if not several:
+        return means
+    own = {f"accuracy_{name}": TaskAccuracy(task) for task, name in enumerate(tasks)}
+    return {scorer: scorer for scorer in means.values()} | own
 
 
 class TaskAccuracy:
@@ -166,60 +192,55 @@ class TaskAccuracy:
         return mean_over_tasks(accuracy_score, np.asarray(y, dtype=object)[:, one], predicted)
 
 
-def _run(model, data, scoring, key, parts, seed):
+def _check_labels(target, jobs):
+    """Raise an error, before the first fit, where a part has no label of a task."""
+    missing = pd.isna(np.asarray(target, dtype=object))
+    missing = missing[:, None] if missing.ndim == 1 else missing
+    for (repeat, fold), parts, _ in jobs:
+        for name, rows in zip(SIZES, parts):
+            empty = [] if rows is None else np.flatnonzero(missing[rows].all(axis=0))
+            if len(empty):
+                raise ValueError(
+                    f"repeat {repeat}, fold {fold}: the {name[2:]} rows have no label of task "
+                    f"{empty[0]}."
+                )
+
+
+def _fingerprints(model, data, scoring, jobs):
+    shared = fingerprint(model, (scoring, data["data"], data["target"], data.get("groups")))
+    return [fingerprint(model, (shared, *job)) for job in jobs]
+
+
+def _run(model, data, scoring, key, parts, seed, print_):
     """Return the key, sizes and scores of a run."""
-    model = clone(model)
-    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(names, seed))
-    X, y, groups = data.data, data.target, data.get("groups")
+    X, y, groups = data["data"], data["target"], data.get("groups")
     train, valid, test = parts
+    model = _prepare(model, y, train, seed)
     groups = None if groups is None else np.asarray(groups)[train]
-    held = (None, None) if valid is None else (X.iloc[valid], y.iloc[valid])
+    held = (None, None) if valid is None else (_safe_indexing(X, valid), _safe_indexing(y, valid))
     params = metadata_for_fit(model, groups=groups)
     start = time.perf_counter()
-    fit_with_validation(model, X.iloc[train], y.iloc[train], *held, **params)
-    sizes = {f"n_{k}": 0 if rows is None else len(rows) for k, rows in _named(parts)}
-    seconds = {"fit_seconds": time.perf_counter() - start}
-    fitted, X, y = KeptPredictions(model), X.iloc[test], y.iloc[test]
-    scores = {name: float(find_scorer(model, s)(fitted, X, y)) for name, s in scoring.items()}
-    return dict(zip(KEY, key)) | sizes | seconds | scores
+    fit_with_validation(model, _safe_indexing(X, train), _safe_indexing(y, train), *held, **params)
+    row = dict(zip(KEY, key))
+    row |= {name: 0 if rows is None else len(rows) for name, rows in zip(SIZES, parts)}
+    row["fit_seconds"] = time.perf_counter() - start
+    fitted, X, y = KeptPredictions(model), _safe_indexing(X, test), _safe_indexing(y, test)
+    row |= {name: float(find_scorer(model, s)(fitted, X, y)) for name, s in scoring.items()}
+    # Last, so that a line that was cut has none.
+    return row | {"fingerprint": print_}
 
 
-def _named(parts):
-    return zip(("train", "valid", "test"), parts)
-
-
-class _Runs:
-    """The rows of finished runs, in memory and, where a path is given, in a CSV file."""
-
-    def __init__(self, path, fingerprint):
-        self.path = None if path is None else Path(path)
-        self.fingerprint = fingerprint
-        self.rows = []
-        if self.path is not None and self.path.exists():
-            frame = pd.read_csv(self.path)
-            if set(frame.get("fingerprint", ["none"])) != {fingerprint}:
-                raise ValueError(
-                    f"`path`: {self.path} holds runs of another model, protocol or data set; "
-                    "choose another file."
-                )
-            self.rows = frame.drop(columns="fingerprint").to_dict("records")
-
-    def has(self, key):
-        return any((row["repeat"], row["fold"]) == key for row in self.rows)
-
-    def add(self, row):
-        self.rows.append(row)
-        if self.path is not None:
-            with replacing(self.path) as file:
-                self._sorted().assign(fingerprint=self.fingerprint).to_csv(file, index=False)
-
-    def _sorted(self):
-        return pd.DataFrame(self.rows).sort_values(list(KEY), ignore_index=True)
-
-    def frame(self, n_repeats):
-        frame = self._sorted()
-        return frame[frame["repeat"] < n_repeats].reset_index(drop=True)
+def _prepare(model, y, train, seed):
+    """Return a clone with the repeat's seed, that knows of classes which the rows lack."""
+    model = clone(model)
+    params = model.get_params()
+    names = [name for name in params if name.split("__")[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(names, seed))
+    known, here = LabelCodec().fit(y), LabelCodec().fit(_safe_indexing(y, train))
+    if any(len(a) > len(b) for a, b in zip(known.classes_, here.classes_)):
+        names = [n for n, v in params.items() if n.split("__")[-1] == "classes" and v is None]
+        model.set_params(**dict.fromkeys(names, known.public(known.classes_)))
+    return model
 
 
 def _short(value):

@@ -33,7 +33,7 @@ class Protocol:
 
 def published_parts(data, seed):
     """Return the parts that the owners of a data set publish."""
-    splits = getattr(data, "splits", None)
+    splits = data.get("splits")
     if splits is None:
         raise ValueError(
             "`protocol` 'derm7pt' needs the published parts, `data.splits`, which load_derm7pt "
@@ -45,10 +45,13 @@ def published_parts(data, seed):
 def folds(data, seed, n_folds):
     """Return folds by group, stratified by the first task."""
     groups = data.get("groups")
-    return [
-        (train, None, test)
-        for train, test in grouped_folds(strata_of(data.target), groups, n_folds, seed)
-    ]
+    found = grouped_folds(strata_of(data["target"]), groups, n_folds, seed)
+    if len(found) < n_folds:
+        raise ValueError(
+            f"`protocol` needs {n_folds} folds, and the data make no more than {len(found)}: too "
+            "few groups, or rows of the most frequent class."
+        )
+    return [(train, None, test) for train, test in found]
 
 
 def holdout(data, seed, n_valid, n_test):
@@ -68,6 +71,45 @@ PROTOCOLS = {
     "80:10:10": Protocol(partial(holdout, n_valid=1, n_test=1), 1, "S7 on PAD-UFES-20"),
     "70:30": Protocol(partial(holdout, n_valid=0, n_test=3), 1, "S1 on HAM10000"),
 }
+
+
+def find_parts(protocol, data, n_repeats, random_state):
+    """Return the seed of every repeat, and its list of (train, valid or None, test)."""
+    if isinstance(protocol, str):
+        if protocol not in PROTOCOLS:
+            raise ValueError(
+                f"`protocol` must be one of {list(PROTOCOLS)} or a list of row positions; "
+                f"got {protocol!r}."
+            )
+        chosen = PROTOCOLS[protocol]
+    else:
+        given = _check_parts(protocol, len(data["target"]))
+        chosen = Protocol(lambda data, seed: given, 1, "")
+    n_repeats = chosen.n_repeats if n_repeats is None else n_repeats
+    seeds = random_state.randint(2**31 - 1, size=n_repeats).tolist()
+    return seeds, [chosen.parts(data, seed) for seed in seeds]
+
+
+def _check_parts(protocol, n_rows):
+    """Return given parts as (train, valid or None, test) of row positions."""
+    checked = []
+    for number, entry in enumerate(protocol):
+        parts = [np.asarray(rows) for rows in entry]
+        joined = np.concatenate(parts) if parts else np.empty(0)
+        if len(parts) not in (2, 3) or joined.dtype.kind not in "iu" or not all(map(len, parts)):
+            raise ValueError(
+                "`protocol` must hold tuples (train, test) or (train, valid, test) of row "
+                f"positions; entry {number} is none."
+            )
+        if joined.min() < 0 or joined.max() >= n_rows or len(np.unique(joined)) < len(joined):
+            raise ValueError(
+                f"`protocol`: the parts of entry {number} must be different rows from 0 to "
+                f"{n_rows - 1}."
+            )
+        checked.append((parts[0], parts[1] if len(parts) == 3 else None, parts[-1]))
+    if not checked:
+        raise ValueError("`protocol` must hold at least one tuple of row positions; got none.")
+    return checked
 
 
 def strata_of(target):

@@ -3,18 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.model_selection import PROTOCOLS, evaluate
+from sklearn_skin.model_selection._runs import FinishedRuns, fingerprint
+from sklearn_skin.neural_network import MetadataClassifier
 from sklearn_skin.presets import make_preset
 
 
@@ -202,3 +207,134 @@ def test_a_preset_gets_the_published_validation_rows(name):
     assert SeenRows.valid and all(
         rows == list(lesions.data.index[10:16]) for rows in SeenRows.valid
     )
+
+
+def test_other_parts_of_the_same_protocol_are_run_anew(data, tmp_path):
+    path = tmp_path / "runs.csv"
+    evaluate(Recorder(), data, protocol="derm7pt", path=path)
+    data.splits = data.splits | {"test": data.splits["test"][::-1][:20]}
+    with pytest.raises(ValueError, match="another model, protocol or data set"):
+        evaluate(Recorder(), data, protocol="derm7pt", path=path)
+
+
+def test_without_a_random_state_nothing_can_be_gone_on_with(data, tmp_path):
+    with pytest.raises(ValueError, match="`path` needs a `random_state`"):
+        evaluate(GaussianNB(), data, random_state=None, path=tmp_path / "runs.csv")
+    first = evaluate(GaussianNB(), data, random_state=np.random.RandomState(3), n_repeats=2)
+    again = evaluate(GaussianNB(), data, random_state=np.random.RandomState(3), n_repeats=2)
+    assert_allclose(first.summary["mean"], again.summary["mean"])
+
+
+def test_runs_of_another_process_are_kept(data, tmp_path):
+    path = tmp_path / "runs.csv"
+    whole = evaluate(Recorder(), data, path=path).runs
+    rows = pd.read_csv(path)
+    ours, theirs = FinishedRuns(tmp_path / "both.csv"), FinishedRuns(tmp_path / "both.csv")
+    ours.add(rows.iloc[0].to_dict())
+    theirs.add(rows.iloc[1].to_dict())
+    assert len(pd.read_csv(tmp_path / "both.csv")) == 2
+    assert len(whole) == 5
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "cut"])
+def test_a_file_that_holds_no_runs_is_named(data, tmp_path, content):
+    path = tmp_path / "runs.csv"
+    if content == "cut":
+        evaluate(GaussianNB(), data, protocol="70:30", path=path)
+        content = path.read_text()[:-40]
+    path.write_text(content)
+    with pytest.raises(ValueError, match="runs.csv holds no runs"):
+        evaluate(GaussianNB(), data, protocol="70:30", path=path)
+
+
+def test_folders_are_looked_for_before_the_first_fit(data, recorder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder '.*nowhere'"):
+        evaluate(Recorder(), data, path=tmp_path / "nowhere" / "runs.csv")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        evaluate(Recorder(), data, path=tmp_path)
+    assert not recorder.fits
+
+
+def test_a_network_among_the_parameters_is_known_by_its_weights():
+    torch.manual_seed(0)
+    one, same, other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    same.load_state_dict(one.state_dict())
+    prints = [fingerprint(Recorder(C=network), 0) for network in (one, same, other)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+@pytest.mark.parametrize("protocol", ["5-fold", "80:10:10", "70:30"])
+def test_too_few_groups_are_an_error_and_no_other_protocol(data, protocol):
+    data.groups = data.groups % 4
+    with pytest.raises(
+        ValueError, match="`protocol` needs (5|10) folds, and the data make no more"
+    ):
+        evaluate(GaussianNB(), data, protocol=protocol)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ([([0, 1], [1, 2])], "the parts of entry 0 must be different rows from 0 to 159"),
+        ([([0, 1], [160])], "different rows from 0 to 159"),
+        ([([0, 1],)], "entry 0 is none"),
+        ([([0], [1], [2], [3])], "entry 0 is none"),
+        ([(np.arange(160) < 80, np.arange(160) >= 80)], "entry 0 is none"),
+        ([], "must hold at least one tuple"),
+    ],
+)
+def test_parts_that_are_none_are_named(data, protocol, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(GaussianNB(), data, protocol=protocol)
+
+
+def test_a_part_without_labels_of_a_task_is_named_before_the_first_fit(data, recorder):
+    data.target = pd.DataFrame({"DIAG": data.target, "BWV": data.target})
+    data.target.loc[data.splits["valid"], "BWV"] = None
+    with pytest.raises(
+        ValueError, match="repeat 0, fold 0: the valid rows have no label of task 1"
+    ):
+        evaluate(Recorder(), data, protocol="derm7pt")
+    assert not recorder.fits
+
+
+def test_a_class_that_training_rows_lack_is_known_to_the_model(data):
+    data.target = data.target.where(np.arange(160) < 158, "rare")
+    net = MetadataClassifier(max_epochs=1)
+    runs = evaluate(net, data, protocol=[(np.arange(120), np.arange(120, 160))]).runs
+    assert np.isfinite(runs["accuracy"]).all()
+
+
+@pytest.mark.parametrize("name", ["fold", "fingerprint", "fit_seconds"])
+def test_scores_must_not_be_named_as_other_columns(data, name):
+    with pytest.raises(ValueError, match="`scoring` must name at least one score, and none of"):
+        evaluate(GaussianNB(), data, scoring={name: "accuracy"})
+
+
+def test_scorers_are_callables_too_and_nothing_is_hashed_without_a_file(data):
+    runs = evaluate(GaussianNB(), data, scoring=lambda model, X, y: 0.5).runs
+    assert_allclose(runs["score"], 0.5)
+    assert list(evaluate(LinearSVC(), data).summary.index) == ["accuracy", "balanced_accuracy"]
+
+
+def test_arrays_are_data_and_other_things_are_not(data):
+    arrays = Bunch(data=data.data.to_numpy(), target=data.target.to_numpy(), groups=data.groups)
+    ours, theirs = (evaluate(GaussianNB(), part).summary["mean"] for part in (data, arrays))
+    assert_allclose(ours, theirs)
+    with pytest.raises(TypeError, match="`data` must be a Bunch with `data` and `target`.*tuple"):
+        evaluate(GaussianNB(), (data.data, data.target))
+    with pytest.raises(ValueError, match="'n_repeats' parameter of evaluate"):
+        evaluate(GaussianNB(), data, n_repeats=0)
+
+
+def test_processes_have_the_settings_of_scikit_learn(data):
+    with config_context(transform_output="pandas"):
+        model = make_pipeline(StandardScaler(), NeedsNames())
+        runs = evaluate(model, data, n_jobs=2).runs
+    assert len(runs) == 5
+
+
+class NeedsNames(GaussianNB):
+    def fit(self, X, y):
+        assert list(X.columns) == ["a", "b", "c"]
+        return super().fit(X, y)
