@@ -13,7 +13,7 @@ a folder, drawn lesions are written in that layout first, and networks are small
 scratch for a few epochs: the figures then show the protocol, not what the systems can do.
 """
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -87,7 +87,9 @@ def write_release(root, n_lesions=200):
     return root
 
 
-root = sys.argv[1] if len(sys.argv) > 1 else None
+parser = argparse.ArgumentParser(description="Evaluate PEMM and FusionM4Net on Derm7pt.")
+parser.add_argument("root", nargs="?", help="folder release_v0; drawn lesions without it")
+root = parser.parse_args().root
 small = {}
 if root is None:
     root = write_release(Path(tempfile.mkdtemp(), "release_v0"))

@@ -82,7 +82,7 @@ def fusion_head(
     hidden: Sequence[int] = (512, 128),
     dropout: float = 0.3,
 ) -> TaskHeads:
-    """Make the head of FusionNet, AMMFM and PEMM (systems S4 to S6 of the user guide).
+    """Make the head of FusionNet, AMMFM and PEMM.
 
     Linear(d, 512), BN, SiLU, dropout, Linear(512, 128), BN, SiLU, dropout, and Linear(128, C_t)
     for each task t, as in FusionNet's public code and in the published parameter counts. The
