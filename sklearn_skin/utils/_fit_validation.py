@@ -2,8 +2,11 @@
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import _routing_enabled, process_routing
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.metadata_routing import (
+    _routing_enabled,
+    get_routing_for_object,
+    process_routing,
+)
 
 from sklearn_skin.utils._pipelines import split_pipeline
 
@@ -75,7 +78,8 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     Parameters
     ----------
     estimator : estimator or Pipeline
-        Fitted in place. Where its `fit` takes no `X_val`, it is fitted on X alone.
+        Fitted in place. Where it does not request `X_val` for `fit`, as the classifiers of this
+        package do by themselves, it is fitted on X alone.
     X : DataFrame or array-like of n rows
         Rows to train on.
     y : array-like of shape (n,) or (n, T)
@@ -111,7 +115,9 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     True
     """
     check_validation_rows(X_val, y_val)
-    if X_val is None or not has_fit_parameter(split_pipeline(estimator)[0], "X_val"):
+    # Asked for, not found in the signature: others take X_val only with some settings.
+    requests = get_routing_for_object(split_pipeline(estimator)[0])
+    if X_val is None or not requests.consumes("fit", ["X_val"]):
         return estimator.fit(X, y, **params)
     valid = {"X_val": X_val, "y_val": y_val}
     if not isinstance(estimator, Pipeline):

@@ -11,6 +11,8 @@ from sklearn.naive_bayes import GaussianNB
 class TwoBranches(ClassifierMixin, BaseEstimator):
     """A classifier of several tasks with branches, whose fits are counted in a file."""
 
+    __metadata_request__fit = {"X_val": True, "y_val": True}
+
     def __init__(self, base=None, *, log=None, weight=0.5):
         self.base = base
         self.log = log

@@ -7,6 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
@@ -26,6 +27,7 @@ from sklearn_skin.presets import make_preset
 class Recorder(ClassifierMixin, BaseEstimator):
     """A classifier that keeps what it was given, and may fail on its n-th fit."""
 
+    __metadata_request__fit = {"X_val": True, "y_val": True}
     fits = []
     fails_at = None
 
@@ -338,3 +340,8 @@ class NeedsNames(GaussianNB):
     def fit(self, X, y):
         assert list(X.columns) == ["a", "b", "c"]
         return super().fit(X, y)
+
+
+def test_a_classifier_that_takes_validation_rows_in_some_settings_only_is_not_given_them(data):
+    runs = evaluate(HistGradientBoostingClassifier(max_iter=5), data, protocol="80:10:10").runs
+    assert runs["n_valid"].tolist() == [16]

@@ -94,7 +94,7 @@ class MMFAFusion(FusionOperator):
     ) -> None:
         super().__init__()
         _check_choices(heads=heads, tokens=tokens, product=product)
-        if dim % n_heads:
+        if n_heads < 1 or dim < 1 or dim % n_heads:
             raise ValueError(f"`dim` must be a multiple of `n_heads`; got {dim} and {n_heads}.")
         self.dim, self.n_heads, self.heads = dim, n_heads, heads
         self.tokens, self.product = tokens, product
