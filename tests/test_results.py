@@ -23,8 +23,6 @@ OPTIONAL = {
     "mask_overlap": ["matplotlib", "captum"],
     "report": ["matplotlib", "captum", "jinja2"],
 }
-# Their tables on the page are of a run before their scripts had these columns.
-OLDER = {"two_images"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -103,8 +101,6 @@ def test_columns_are_those_that_the_command_prints(command, tmp_path, monkeypatc
     runpy.run_path(str(script), run_name="__main__")
     printed = headers(capsys.readouterr().out)
     assert printed
-    if script.stem in OLDER:
-        pytest.xfail("the page has the columns of an earlier run")
     assert set(printed) == set(TABLES[command])
 
 

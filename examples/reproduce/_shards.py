@@ -112,11 +112,14 @@ def markdown(lines):
 
 
 def spread(values, digits=3):
-    """Return "mean ± sd" (ddof=1), the mean alone of a single value, or a dash for NaN."""
+    """Return "mean ± sd" (ddof=1), the mean alone where values do not differ, or a dash for NaN."""
     if np.isnan(values).all():
         return "–"
     text = f"{values.mean():.{digits}f}"
-    return text + (f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
+    # What follows from the model alone, such as its size, has no spread.
+    if len(values) < 2 or np.ptp(values) == 0:
+        return text
+    return f"{text} ± {values.std(ddof=1):.{digits}f}"
 
 
 def score_table(frame, by, scores, notes=None):

@@ -161,7 +161,21 @@ def main():
         heading: {name: row[i] for name, row in SOURCE.items()}
         for i, heading in enumerate(headings)
     }
-    print(score_table(runs.frame(), "model", SCORES, notes))
+    frame = runs.frame()
+    print(score_table(frame, "model", SCORES, notes))
+    models = frame.groupby("model")["weighted"]
+    means, deviations = models.mean(), models.std(ddof=1)
+    best = frame[["dermoscopy", "fusion"]].max(axis=1)
+    print(
+        f"Weighted averages of {len(means)} models: {means.min():.3f} to {means.max():.3f}, "
+        f"deviation between models {means.std(ddof=1):.3f}, between the seeds of a model "
+        f"{deviations.median():.3f} (median)."
+    )
+    print(
+        "Weighted average less the better of dermoscopy and fusion, per fit: "
+        f"{(frame['weighted'] - best).min():+.3f} to {(frame['weighted'] - best).max():+.3f}, "
+        f"mean {(frame['weighted'] - best).mean():+.4f}."
+    )
 
 
 if __name__ == "__main__":
