@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 
 from sklearn_skin.inspection._plotting import own_axes
-from sklearn_skin.inspection._rows import ExplainedRows, check_choice, explaining
+from sklearn_skin.inspection._rows import ExplainedRows, explaining
 from sklearn_skin.modules import TaskHeads
+from sklearn_skin.utils import check_choice
 
 
 class EmbeddingDisplay:

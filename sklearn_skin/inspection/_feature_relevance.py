@@ -2,7 +2,7 @@
 
 from sklearn_skin.inspection._integrated_gradients import integrated_gradients
 from sklearn_skin.inspection._plotting import heat_table, own_axes
-from sklearn_skin.inspection._rows import check_choice
+from sklearn_skin.utils import check_choice
 
 
 class FeatureRelevanceDisplay:

@@ -7,7 +7,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.neural_network import BaseNetwork
-from sklearn_skin.utils import row_names, split_pipeline
+from sklearn_skin.utils import check_choice, row_names, split_pipeline
 
 
 def find_network(estimator):
@@ -150,10 +150,3 @@ class ExplainedRows:
     def run(self, batch):
         """Return the network's outputs for a batch."""
         return self.module(batch.images, batch.metadata, batch.present)
-
-
-def check_choice(value, choices, name):
-    """Return `value` if it is one of `choices`, or raise a ValueError."""
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}; got {value!r}.")
-    return value

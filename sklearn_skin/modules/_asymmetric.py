@@ -9,9 +9,9 @@ from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
     TwoImageNetwork,
-    check_choice,
     find_attention,
 )
+from sklearn_skin.utils import check_choice
 
 
 class AsymmetricFusionNet(TwoImageNetwork):
@@ -103,7 +103,7 @@ class AsymmetricFusionNet(TwoImageNetwork):
             allow_missing_images=allow_missing_images,
             modality_dropout=modality_dropout,
         )
-        check_choice("fusion", fusion, ("auto", "dermoscopy", "concat"))
+        check_choice(fusion, ("auto", "dermoscopy", "concat"), "fusion")
         if fusion == "auto":
             fusion = "dermoscopy" if attention == "aab" else "concat"
         widths = dict(zip(BRANCHES, (*pair.out_features, sum(pair.out_features))))

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.utils import check_choice
+
 
 class ResidualUnit(nn.Module):
     r"""Two convolutions beside a weighted shortcut.
@@ -38,9 +40,7 @@ class ResidualUnit(nn.Module):
 
     def __init__(self, channels: int, dropout: float = 0.0, norm: str = "block") -> None:
         super().__init__()
-        if norm not in ("block", "conv"):
-            raise ValueError(f"`norm` must be one of ['block', 'conv']; got {norm!r}.")
-        each = norm == "conv"
+        each = check_choice(norm, ["block", "conv"], "norm") == "conv"
         self.alpha = nn.Parameter(torch.ones(()))
         self.residual = nn.Sequential(
             # BatchNorm takes a bias before it away and has one of its own.

@@ -13,6 +13,7 @@ from sklearn_skin.modules.fusion._operator import FusionOperator
 from sklearn_skin.modules.fusion._registry import find_fusion, make_fusion
 from sklearn_skin.modules.heads import TaskHeads
 from sklearn_skin.modules.metadata import MetadataEncoder
+from sklearn_skin.utils import check_choice
 
 
 class JointFusionNet(LesionNetwork):
@@ -147,10 +148,7 @@ class JointFusionNet(LesionNetwork):
 
     def _choose_inputs(self, name: str, options: dict[str, Any], metadata: str) -> None:
         """Decide what the operator gets of the image and of the metadata."""
-        if metadata not in ("auto", "raw", "encoded"):
-            raise ValueError(
-                f"`fusion_metadata` must be one of ['auto', 'encoded', 'raw']; got {metadata!r}."
-            )
+        check_choice(metadata, ["auto", "encoded", "raw"], "fusion_metadata")
         # Asked of the class: the encoder is made before the operator, which needs its width.
         self.takes, declared = find_fusion(name).inputs(**options)
         self.reads_raw = (declared if metadata == "auto" else metadata) == "raw"

@@ -8,9 +8,9 @@ from sklearn_skin.modules._two_images import (
     BRANCHES,
     EncoderPair,
     TwoImageNetwork,
-    check_choice,
     find_attention,
 )
+from sklearn_skin.utils import check_choice
 
 # Families for which the source measured a loss from sharing the encoder (table 5.18).
 _LOSING = ("ResNet", "DenseNet")
@@ -92,7 +92,7 @@ class SharedFusionNet(TwoImageNetwork):
         allow_missing_images: bool = False,
         modality_dropout: float = 0.0,
     ) -> None:
-        check_choice("attention_maps", attention_maps, ("exchanged", "own"))
+        check_choice(attention_maps, ("exchanged", "own"), "attention_maps")
         block = find_attention(
             attention, ("shared", "cross", "none"), own_maps=attention_maps == "own"
         )

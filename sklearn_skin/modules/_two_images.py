@@ -12,21 +12,16 @@ from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._network import LesionNetwork
 from sklearn_skin.modules._staged_encoder import StagedEncoder
 from sklearn_skin.modules.heads import fusion_head
+from sklearn_skin.utils import check_choice
 
 BRANCHES = ("clinical", "dermoscopy", "fusion")
-
-
-def check_choice(parameter: str, value: str, choices: Sequence[str]) -> None:
-    """Raise a ValueError where the value of `parameter` is not one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"`{parameter}` must be one of {list(choices)}; got {value!r}.")
 
 
 def find_attention(
     name: str, choices: Sequence[str], **options: Any
 ) -> Callable[..., nn.Module] | None:
     """Return what makes an attention block with `options`; None for ``"none"``."""
-    check_choice("attention", name, choices)
+    check_choice(name, choices, "attention")
     return None if name == "none" else partial(ATTENTIONS[name], **options)
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_skin.utils import check_choice
+
 MISSING_LABEL = -1
 
 
@@ -181,14 +183,8 @@ class BranchLoss(nn.Module):
         cross_entropy: str = "categorical",
     ) -> None:
         super().__init__()
-        if task_reduction not in ("mean", "sum"):
-            raise ValueError(
-                f"`task_reduction` must be one of ['mean', 'sum']; got {task_reduction!r}."
-            )
-        if cross_entropy not in ("categorical", "binary"):
-            raise ValueError(
-                f"`cross_entropy` must be one of ['binary', 'categorical']; got {cross_entropy!r}."
-            )
+        check_choice(task_reduction, ["mean", "sum"], "task_reduction")
+        check_choice(cross_entropy, ["binary", "categorical"], "cross_entropy")
         self.branches = None if branches is None else dict(branches)
         self.class_weights = None if class_weights is None else list(class_weights)
         self.gamma = gamma

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_branches": ["average_branches", "missing_as_nan"],
+        "_choices": ["check_choice"],
         "_digests": ["array_digest", "weights_digest"],
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],

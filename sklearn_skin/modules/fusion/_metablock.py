@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.utils import check_choice
 
 # Fixed in the public code, whatever the backbone.
 _POOLED_WIDTH = 32
@@ -57,8 +58,7 @@ class MetaBlockFusion(FusionOperator):
 
     def __init__(self, image_dim: int, metadata_dim: int, *, layout: str = "map") -> None:
         super().__init__()
-        if layout not in ("map", "pooled"):
-            raise ValueError(f"`layout` must be one of ['map', 'pooled']; got {layout!r}.")
+        check_choice(layout, ["map", "pooled"], "layout")
         if layout == "pooled" and image_dim % _POOLED_WIDTH:
             raise ValueError(
                 f"layout='pooled' needs an image width that is a multiple of {_POOLED_WIDTH}; "

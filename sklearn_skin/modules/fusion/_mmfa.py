@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.utils import check_choice
 
 _CHOICES = {
     "heads": ["mixed", "split"],
@@ -139,8 +140,7 @@ class MMFAFusion(FusionOperator):
 
 def _check_choices(**options: str) -> None:
     for name, value in options.items():
-        if value not in _CHOICES[name]:
-            raise ValueError(f"`{name}` must be one of {_CHOICES[name]}; got {value!r}.")
+        check_choice(value, _CHOICES[name], name)
     if options["tokens"] == "modality" and options["product"] != "outer":
         raise ValueError(
             "`product` must be 'outer' with tokens='modality', which multiplies no features; "

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.utils import check_choice
 
 
 class TokenFusion(FusionOperator):
@@ -34,8 +35,7 @@ class TokenFusion(FusionOperator):
 
     def __init__(self, tokens: str, operator: str, consequence: str) -> None:
         super().__init__()
-        if tokens not in ("spatial", "vector"):
-            raise ValueError(f"`tokens` must be one of ['spatial', 'vector']; got {tokens!r}.")
+        check_choice(tokens, ["spatial", "vector"], "tokens")
         self.spatial = tokens == "spatial"
         self.takes, self.metadata = self.inputs(tokens=tokens)
         if not self.spatial:
