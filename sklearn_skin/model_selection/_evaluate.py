@@ -4,6 +4,7 @@ import os
 import time
 from numbers import Integral
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -208,7 +209,7 @@ def _check_labels(target, jobs):
 
 def _fingerprints(model, data, scoring, jobs):
     shared = fingerprint(model, (scoring, data["data"], data["target"], data.get("groups")))
-    return [fingerprint(model, (shared, *job)) for job in jobs]
+    return [joblib.hash((shared, *job)) for job in jobs]
 
 
 def _run(model, data, scoring, key, parts, seed, print_):

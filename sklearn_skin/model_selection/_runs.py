@@ -5,7 +5,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from sklearn_skin.utils import replacing, weights_digest
+from sklearn_skin.utils import as_content, replacing
 
 KEY = ("repeat", "fold")
 SIZES = ("n_train", "n_valid", "n_test")
@@ -95,15 +95,8 @@ def fingerprint(model, content):
         Anything that joblib can hash.
     """
     parts = {
-        name: type(value).__name__ if hasattr(value, "get_params") else _as_content(value)
+        name: type(value).__name__ if hasattr(value, "get_params") else as_content(value)
         for name, value in model.get_params().items()
         if name != "steps"
     }
     return joblib.hash((type(model).__name__, parts, content))
-
-
-def _as_content(value):
-    # A pickled tensor names its address in memory, so equal networks would hash differently.
-    if hasattr(value, "state_dict"):
-        return repr(value), weights_digest(value)
-    return value

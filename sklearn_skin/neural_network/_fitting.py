@@ -22,7 +22,7 @@ from sklearn_skin.neural_network._class_weights import (
 )
 from sklearn_skin.neural_network._features import precompute_features
 from sklearn_skin.neural_network._skorch_net import TrainingNet
-from sklearn_skin.utils import weights_digest
+from sklearn_skin.utils import as_content
 
 # Settings that change how, not what, a fit computes.
 _INDIFFERENT = {"verbose", "checkpoint_dir", "cache_dir", "num_workers", "callbacks", "device"}
@@ -162,20 +162,13 @@ def _make_net(module, criterion, data, recipe):
 
 def _add_checkpoint(net, data, recipe):
     """Add the checkpoint callback; return how many epochs it has already."""
-    settings = {k: _as_content(v) for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
+    settings = {k: as_content(v) for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
     content = (recipe.estimator_name, settings, data.train, data.valid, data.codec.classes_)
     # Settings and rows together: a checkpoint of others is not of this fit.
     fingerprint = joblib.hash(content)
     directory = Path(recipe.checkpoint_dir) / fingerprint
     net.callbacks_.append(("checkpoint", TrainingCheckpoint(directory, fingerprint)))
     return finished_epochs(directory, fingerprint)
-
-
-def _as_content(value):
-    # A pickled tensor names its address in memory, so equal networks would hash differently.
-    if isinstance(value, torch.nn.Module):
-        return repr(value), weights_digest(value)
-    return value
 
 
 def _final_weights(net, data, recipe, valid_set):

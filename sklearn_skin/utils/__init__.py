@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_branches": ["average_branches", "missing_as_nan"],
         "_choices": ["check_choice"],
-        "_digests": ["array_digest", "weights_digest"],
+        "_digests": ["array_digest", "as_content", "weights_digest"],
         "_discovery": ["all_estimators"],
         "_files": ["replacing"],
         "_fit_metadata": ["metadata_for_fit"],

@@ -39,6 +39,31 @@ def array_digest(array):
     return digest.digest()
 
 
+def as_content(value):
+    """Return what joblib can hash by content: networks as their structure and weights.
+
+    A pickled tensor names its address in memory, so equal networks would hash differently.
+
+    Parameters
+    ----------
+    value : object
+        Such as a parameter of an estimator.
+
+    Returns
+    -------
+    content : object
+        The value; of a torch module its repr and the digest of its weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_skin.utils import as_content
+    >>> as_content(3), as_content(torch.nn.ReLU())[0]
+    (3, 'ReLU()')
+    """
+    return (repr(value), weights_digest(value)) if hasattr(value, "state_dict") else value
+
+
 def weights_digest(weights):
     """Return the digest of the parameters and buffers of a torch module.
 
