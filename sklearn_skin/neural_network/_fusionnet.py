@@ -4,7 +4,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_skin.modules import BranchLoss, FusionNet, SingleImageNet
 from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
-from sklearn_skin.neural_network._parameters import CHANCE
+from sklearn_skin.neural_network._parameters import CHANCE, WIDTHS
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     make_encoder,
@@ -66,7 +66,7 @@ class FusionNetClassifier(BaseImageNetwork):
         | TWO_IMAGE_CONSTRAINTS
         | {
             "task_reduction": [StrOptions({"mean", "sum"})],
-            "head_hidden": ["array-like"],
+            "head_hidden": [WIDTHS],
             "dropout": [CHANCE],
         }
     )

@@ -2,7 +2,7 @@
 
 from sklearn_skin.neural_network._base_image import BaseImageNetwork
 from sklearn_skin.neural_network._joint import make_joint_net
-from sklearn_skin.neural_network._parameters import CHANCE
+from sklearn_skin.neural_network._parameters import CHANCE, WIDTHS
 
 
 class ImageClassifier(BaseImageNetwork):
@@ -41,7 +41,7 @@ class ImageClassifier(BaseImageNetwork):
     needs_images = False
     _parameter_constraints = BaseImageNetwork._parameter_constraints | {
         "share_backbone": ["boolean"],
-        "classifier_hidden": ["array-like"],
+        "classifier_hidden": [WIDTHS],
         "dropout": [CHANCE],
     }
 

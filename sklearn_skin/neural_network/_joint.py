@@ -9,7 +9,7 @@ from sklearn_skin.neural_network._base_image import (
     make_backbones,
     missing_options,
 )
-from sklearn_skin.neural_network._parameters import CHANCE
+from sklearn_skin.neural_network._parameters import CHANCE, WIDTHS
 from sklearn_skin.utils import Choice
 
 FUSION_CONSTRAINTS: dict[str, list] = {
@@ -17,7 +17,7 @@ FUSION_CONSTRAINTS: dict[str, list] = {
     "fusion_options": [dict, None],
     "fusion_metadata": [StrOptions({"auto", "raw", "encoded"})],
     "share_backbone": ["boolean"],
-    "metadata_hidden": ["array-like"],
+    "metadata_hidden": [WIDTHS],
     "image_dropout": [CHANCE],
 }
 
@@ -84,7 +84,7 @@ class JointFusionClassifier(BaseImageNetwork):
     _parameter_constraints = (
         BaseImageNetwork._parameter_constraints
         | FUSION_CONSTRAINTS
-        | {"classifier_hidden": ["array-like"], "dropout": [CHANCE]}
+        | {"classifier_hidden": [WIDTHS], "dropout": [CHANCE]}
     )
 
     def __init__(

@@ -5,7 +5,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_skin.modules import LesionNet
 from sklearn_skin.neural_network._base_image import BaseImageNetwork, missing_options
-from sklearn_skin.neural_network._parameters import COUNT
+from sklearn_skin.neural_network._parameters import COUNT, WIDTHS
 from sklearn_skin.neural_network._two_images import (
     TWO_IMAGE_CONSTRAINTS,
     pick_two_images,
@@ -67,8 +67,8 @@ class LesionNetClassifier(BaseImageNetwork):
         | TWO_IMAGE_CONSTRAINTS
         | {
             "channels": [COUNT],
-            "metadata_hidden": ["array-like"],
-            "classifier_hidden": ["array-like"],
+            "metadata_hidden": [WIDTHS],
+            "classifier_hidden": [WIDTHS],
             "backbone": [StrOptions({"lesionnet"})],
             "weights": [None],
         }

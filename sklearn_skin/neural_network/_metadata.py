@@ -2,7 +2,7 @@
 
 from sklearn_skin.modules import MetadataNet
 from sklearn_skin.neural_network._base import BaseNetwork
-from sklearn_skin.neural_network._parameters import CHANCE
+from sklearn_skin.neural_network._parameters import CHANCE, WIDTHS
 
 
 class MetadataClassifier(BaseNetwork):
@@ -34,7 +34,7 @@ class MetadataClassifier(BaseNetwork):
     """
 
     _parameter_constraints = BaseNetwork._parameter_constraints | {
-        "hidden": ["array-like"],
+        "hidden": [WIDTHS],
         "dropout": [CHANCE],
     }
 

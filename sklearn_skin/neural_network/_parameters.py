@@ -2,9 +2,11 @@
 
 import inspect
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from sklearn_skin.neural_network._optimisers import AVERAGES, LOSSES, LR_SCHEDULES, OPTIMIZERS
@@ -12,6 +14,24 @@ from sklearn_skin.neural_network._optimisers import AVERAGES, LOSSES, LR_SCHEDUL
 _SECTION = "Parameters\n    ----------\n"
 CHANCE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
+
+
+class _Widths(Options):
+    """A constraint: widths of layers, which may be none."""
+
+    def __init__(self):
+        super().__init__(int, set())
+
+    def is_satisfied_by(self, val):
+        """Whether `val` is a sequence of ints of at least 1."""
+        is_sequence = isinstance(val, Sequence | np.ndarray)
+        return is_sequence and all(COUNT.is_satisfied_by(width) for width in val)
+
+    def __str__(self):
+        return "a sequence of ints of at least 1"
+
+
+WIDTHS = _Widths()
 
 
 class NetworkParameters:

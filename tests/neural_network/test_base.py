@@ -373,6 +373,11 @@ def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
         ({"branch_weights": [np.nan]}, "a finite weight of at least 0"),
         ({"lr": -1.0}, "'lr' parameter"),
         ({"tta": 5}, "'tta' parameter"),
+        (
+            {"metadata_hidden": (64, 0)},
+            "'metadata_hidden' parameter .* sequence of ints",
+        ),
+        ({"classifier_hidden": 64}, "'classifier_hidden' parameter"),
         ({"fusion": "nonsense"}, "`fusion` must be one of"),
     ],
 )
