@@ -1,7 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,13 +42,14 @@ def replacing(path):
     """
     path = Path(path)
     # In the same folder: a move between file systems is a copy, and can be cut short.
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    # Not `tempfile`, whose files only their owner may read.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(descriptor, "wb") as file:
+        with open(partial, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
