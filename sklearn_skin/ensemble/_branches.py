@@ -57,7 +57,7 @@ def fit_member(estimator, X, y, codec, params, valid=(None, None)):
     if len(np.unique(codes)) == 1 and not handles_tasks(estimator):
         return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
     member = clone(estimator)
-    _keep_all_classes(member, codes, codec)
+    codec.name_absent(member, y)
     return fit_with_validation(member, X, y, *valid, **params)
 
 
@@ -120,17 +120,6 @@ def in_space(branches, space):
     if space == "proba":
         return branches
     return [[np.log(np.maximum(table, _SMALLEST)) for table in tables] for tables in branches]
-
-
-def _keep_all_classes(member, codes, codec):
-    """Tell a network of the classes that its training rows lack."""
-    final, _ = split_pipeline(member)
-    absent = any(
-        len(np.unique(column[column >= 0])) < len(labels)
-        for column, labels in zip(codes.T, codec.classes_)
-    )
-    if absent and "classes" in final.get_params(deep=False) and final.classes is None:
-        final.set_params(classes=codec.public(codec.classes_))
 
 
 def _align_tasks(proba, member, codec):

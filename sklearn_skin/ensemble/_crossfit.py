@@ -1,6 +1,5 @@
 """Predictions of rows by classifiers that have not seen them."""
 
-import os
 import warnings
 from typing import NamedTuple
 
@@ -8,11 +7,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_memory
 
 from sklearn_skin.ensemble._branches import fit_member, member_branches
-from sklearn_skin.utils import call_in_worker, grouped_folds, one_thread_each
+from sklearn_skin.utils import call_each, grouped_folds
 
 
 class CrossFit(NamedTuple):
@@ -108,11 +106,8 @@ def cross_fit(
     ]
     run = check_memory(memory).cache(_fit_and_predict)
     # joblib keys the cache by the arguments' contents: same classifier, rows and labels, same fit.
-    with one_thread_each(n_jobs):
-        results = Parallel(n_jobs=n_jobs, verbose=max(verbose - 1, 0))(
-            delayed(call_in_worker)(os.getpid(), run, *_arguments(job, X, y, codec), valid, split)
-            for job in jobs
-        )
+    tasks = ((*_arguments(job, X, y, codec), valid, split) for job in jobs)
+    results = call_each(run, tasks, n_jobs, verbose=max(verbose - 1, 0))
     k = len(members)
     branches = _join([_merge(results[i : i + k]) for i in range(0, k * len(folds), k)])
     rows = np.concatenate([test for _, test in folds]) if folds else np.empty(0, dtype=int)

@@ -1,6 +1,5 @@
 """A model judged as its source was: the source's parts, repeats and scores, in one call."""
 
-import os
 import time
 from numbers import Integral
 
@@ -11,18 +10,16 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_skin.model_selection._protocols import find_parts
 from sklearn_skin.model_selection._runs import COLUMNS, KEY, SIZES, FinishedRuns, fingerprint
 from sklearn_skin.model_selection._scoring import KeptPredictions, find_scorer
 from sklearn_skin.utils import (
     LabelCodec,
-    call_in_worker,
+    call_each,
     fit_with_validation,
     mean_over_tasks,
     metadata_for_fit,
-    one_thread_each,
     task_names,
 )
 
@@ -130,16 +127,12 @@ def evaluate(
     # Contents are hashed only where a file is to be compared with them.
     prints = [""] * len(jobs) if path is None else _fingerprints(model, data, scoring, jobs)
     todo = [(job, one) for job, one in zip(jobs, prints) if not runs.has(job[0], one)]
-    with one_thread_each(n_jobs):
-        results = Parallel(n_jobs, return_as="generator_unordered")(
-            delayed(call_in_worker)(os.getpid(), _run, model, data, scoring, *job, one)
-            for job, one in todo
-        )
-        for row in results:
-            runs.add(row)
-            if verbose:
-                shown = {k: _short(v) for k, v in row.items() if k != "fingerprint"}
-                print(", ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
+    tasks = [(model, data, scoring, *job, one) for job, one in todo]
+    for row in call_each(_run, tasks, n_jobs, return_as="generator_unordered"):
+        runs.add(row)
+        if verbose:
+            shown = {k: _short(v) for k, v in row.items() if k != "fingerprint"}
+            print(", ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
     return _summarise(runs.frame([key for key, *_ in jobs]), list(scoring))
 
 
@@ -234,13 +227,9 @@ def _run(model, data, scoring, key, parts, seed, print_):
 def _prepare(model, y, train, seed):
     """Return a clone with the repeat's seed, that knows of classes which the rows lack."""
     model = clone(model)
-    params = model.get_params()
-    names = [name for name in params if name.split("__")[-1] == "random_state"]
+    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
     model.set_params(**dict.fromkeys(names, seed))
-    known, here = LabelCodec().fit(y), LabelCodec().fit(_safe_indexing(y, train))
-    if any(len(a) > len(b) for a, b in zip(known.classes_, here.classes_)):
-        names = [n for n, v in params.items() if n.split("__")[-1] == "classes" and v is None]
-        model.set_params(**dict.fromkeys(names, known.public(known.classes_)))
+    LabelCodec().fit(y).name_absent(model, _safe_indexing(y, train))
     return model
 
 

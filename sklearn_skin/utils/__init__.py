@@ -30,6 +30,6 @@ __getattr__, __dir__, __all__ = attach(
             "task_weights",
         ],
         "_task_classifier": ["TaskClassifierMixin"],
-        "_workers": ["call_in_worker", "one_thread_each"],
+        "_workers": ["call_each"],
     },
 )

@@ -117,6 +117,15 @@ class LabelCodec:
         codes[here] = index
         return codes
 
+    def name_absent(self, estimator, y):
+        """Set the `classes` of the networks within an estimator where rows of y lack some."""
+        codes = self.transform(y)
+        found = [len(np.unique(column[column != MISSING])) for column in codes.T]
+        if any(n < len(classes) for n, classes in zip(found, self.classes_)):
+            params = estimator.get_params()
+            names = [n for n, v in params.items() if n.split("__")[-1] == "classes" and v is None]
+            estimator.set_params(**dict.fromkeys(names, self.public(self.classes_)))
+
     def public(self, tasks):
         """Return arrays per task as scikit-learn shows them: a list, or the one task's array."""
         return list(tasks) if self.multi_task else tasks[0]

@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.pipeline import make_pipeline
 
+from sklearn_skin.neural_network import MetadataClassifier
 from sklearn_skin.neural_network._class_weights import class_weight_tensors
 from sklearn_skin.utils import LabelCodec
 
@@ -74,3 +76,25 @@ def test_nan_beside_texts_in_a_list_is_missing_not_a_class():
     codec = LabelCodec().fit(y)
     assert codec.public(codec.classes_)[1].tolist() == ["x", "y"]
     assert codec.transform(y)[1, 1] == -1
+
+
+def test_networks_are_told_of_classes_that_rows_lack():
+    codec = LabelCodec().fit(["a", "b", "c"])
+    whole, lacking = (make_pipeline(MetadataClassifier()) for _ in range(2))
+    codec.name_absent(whole, ["a", "b", "c"])
+    codec.name_absent(lacking, ["a", "b", "b"])
+    assert whole[-1].classes is None
+    assert lacking[-1].classes.tolist() == ["a", "b", "c"]
+
+
+def test_absent_classes_of_some_tasks_are_named_for_all():
+    y = pd.DataFrame({"label": ["a", "b", "c"], "crust": [0.0, 1.0, np.nan]})
+    network = MetadataClassifier()
+    LabelCodec().fit(y).name_absent(network, y.iloc[1:])
+    assert [classes.tolist() for classes in network.classes] == [["a", "b", "c"], [0.0, 1.0]]
+
+
+def test_classes_that_the_user_gave_stay():
+    network = MetadataClassifier(classes=["a", "b", "c", "d"])
+    LabelCodec().fit(["a", "b", "c"]).name_absent(network, ["a", "b"])
+    assert network.classes == ["a", "b", "c", "d"]
