@@ -58,6 +58,49 @@ def test_moves_stay_near_a_smooth_image():
     assert out.min() >= 0.2 - 1e-3  # mirrored, not black, at the border
 
 
+def disc(n, centre=31.5, radius=12.0, size=64):
+    """Discs with a soft edge, so that their mass is their area."""
+    where = torch.arange(size, dtype=torch.float32)
+    distance = ((where[:, None] - centre) ** 2 + (where - centre) ** 2).sqrt()
+    return (radius + 0.5 - distance).clamp(0, 1).expand(n, 3, size, size)
+
+
+def test_sizes_stay_within_the_stated_scale_and_use_it():
+    out = draw(make_augmentation({"scale": 0.3}), disc(300))
+    ratio = (out.mean(dim=(1, 2, 3)) / disc(1).mean()).sqrt()
+    assert 0.69 < ratio.min() < 0.75 and 1.25 < ratio.max() < 1.31
+    assert abs(ratio.mean() - 1) < 0.03
+
+
+def test_shifts_stay_within_the_stated_share_and_use_it():
+    out = draw(make_augmentation({"shift": 0.2}), disc(300))[:, 0]
+    where = torch.arange(64.0) - 31.5
+    for axis in (1, 2):
+        shift = (out.sum(dim=axis) * where).sum(dim=1) / out.sum(dim=(1, 2)) / 64
+        assert 0.18 < shift.max() <= 0.201 and -0.201 <= shift.min() < -0.18
+        # Every row is drawn: without p = 1 half of them would stay.
+        assert (shift.abs() < 1e-3).float().mean() < 0.05
+
+
+def test_turns_stay_within_the_stated_angle_and_use_it():
+    bar = torch.zeros(64, 64)
+    bar[30:34, 8:56] = 1
+    out = draw(make_augmentation({"rotate": 20}), bar.expand(300, 3, 64, 64))[:, 0]
+    y, x = torch.meshgrid(torch.arange(64.0) - 31.5, torch.arange(64.0) - 31.5, indexing="ij")
+    # The direction in which the bar's second moment is largest.
+    xx, yy, xy = ((out * moment).sum(dim=(1, 2)) for moment in (x * x, y * y, x * y))
+    angle = torch.rad2deg(torch.atan2(2 * xy, xx - yy)) / 2
+    assert 18 < angle.max() < 20.5 and -20.5 < angle.min() < -18
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
+def test_colours_of_every_row_change(name):
+    images = make_images(50)
+    change = (draw(make_augmentation({name: 0.2}), images) - images).abs()
+    assert (change.amax(dim=(1, 2, 3)) > 1e-3).float().mean() > 0.95
+    assert change.max() <= 0.2 + 1e-5
+
+
 def test_color_keeps_gray_images_gray_without_noise():
     gray = torch.rand(4, 1, 8, 8).repeat(1, 3, 1, 1)
     augment = make_augmentation({"brightness": 0.2, "contrast": 0.2, "saturation": 0.2})
@@ -78,6 +121,15 @@ def test_columns_of_a_row_move_alike_when_asked(same):
     out = draw(augment, images)
     assert out.shape == images.shape
     assert torch.allclose(out[:, 0], out[:, 1]) == same
+
+
+def test_every_column_stays_the_image_it_was():
+    images = torch.stack([make_images(seed=k) for k in range(3)], dim=1)
+    out = draw(make_augmentation({"flip": 0.5, "same_on_columns": True}), images)
+    views = torch.stack([view(images.flatten(0, 1)) for view in tta_views(4)]).unflatten(1, (6, 3))
+    fits = torch.isclose(views, out).flatten(3).all(dim=3)
+    assert fits.any(dim=0).all()
+    assert (fits == fits[:, :, :1]).all()
     assert not torch.allclose(out[0, 0], out[1, 0])
 
 

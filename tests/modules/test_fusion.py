@@ -389,6 +389,11 @@ def test_groups_must_be_a_partition(groups):
         make_fusion("cross_attention", 8, 3, metadata_groups=groups)
 
 
+def test_metanet_with_several_hidden_layers():
+    fusion, _, _ = make_case("metanet", {"hidden": (9, 4)})
+    assert [m.out_features for m in fusion.modules() if isinstance(m, nn.Linear)] == [9, 4, 32]
+
+
 def test_metanet_of_zero_weights_halves_the_pool():
     fusion, image, metadata = make_case("metanet", {})
     for parameter in fusion.parameters():

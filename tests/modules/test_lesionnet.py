@@ -1,7 +1,11 @@
 """LesionNet: late fusion of two image types."""
 
+import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+from scipy.signal import correlate
+from torch import nn
 
 from sklearn_skin.modules import LesionNet
 
@@ -17,6 +21,75 @@ def make(seed=0, **options):
 def make_rows(n=4):
     torch.manual_seed(1)
     return [torch.rand(n, 3, 33, 26) for _ in range(2)], torch.randn(n, 5)
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def conv(p, name, x):
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    maps = [correlate(padded, kernel, "valid")[0] for kernel in p[f"{name}.weight"]]
+    return np.array(maps) + p[f"{name}.bias"][:, None, None]
+
+
+def max_pool(x):
+    d, h, w = x.shape
+    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(d, h // 2, 2, w // 2, 2).max(axis=(2, 4))
+
+
+def linear(p, name, x):
+    return p[f"{name}.weight"] @ x + p[f"{name}.bias"]
+
+
+def reference_logits(p, images, metadata, columns):
+    """The class docstring's formula for one row, in NumPy."""
+    logits = []
+    for u, (x, own) in enumerate(zip(images, columns)):
+        for block in range(2):
+            for i in (0, 2):
+                x = relu(conv(p, f"convolutions.{u}.{block}.{i}", x))
+            x = max_pool(x)
+        hidden = metadata[own]
+        for i in (0, 2):
+            hidden = relu(linear(p, f"perceptrons.{u}.{i}", hidden))
+        features = np.concatenate([x.ravel(), p["boosts"][u] * hidden])
+        logits.append(linear(p, f"modality_logits.{u}", features))
+    dense = relu(linear(p, "classifier.layers.0", np.concatenate(logits)))
+    return [linear(p, f"classifier.tasks.{task}", dense) for task in range(2)]
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, None])
+def test_value_is_the_formula(columns):
+    net, (images, metadata) = make(metadata_columns=columns).double().eval(), make_rows(2)
+    images, metadata = [image.double() for image in images], metadata.double()
+    nn.init.uniform_(net.boosts, 0.5, 2.0)
+    p = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    found = net(images, metadata)["fusion"]
+    for i in range(2):
+        row = [image[i].numpy() for image in images]
+        own = columns or [list(range(5))] * 2
+        expected = reference_logits(p, row, metadata[i].numpy(), own)
+        for task in range(2):
+            assert_allclose(found[task][i].detach(), expected[task], rtol=1e-9)
+
+
+def test_default_sizes_are_the_source_s():
+    net = make()
+    assert [block[0].out_channels for block in net.convolutions[0]] == [10, 10]
+    assert net.classifier.layers[0].out_features == 64
+
+
+@pytest.mark.parametrize(("columns", "changes"), [(COLUMNS, 3), (None, 1)])
+def test_columns_of_an_image_type_are_hidden_together(columns, changes):
+    # Without columns of their own the types share one group.
+    net, (_, metadata) = make(metadata_columns=columns, modality_dropout=0.5), make_rows(400)
+    nn.init.constant_(net.missing.metadata_token, -5.0)
+    maps = [torch.zeros(400, 10, 8, 6)] * 2
+    _, changed = net.train().missing(maps, metadata, None)
+    hidden = (changed == -5).int()
+    patterns = {tuple(row) for row in hidden.tolist()} - {(0, 0, 0, 0, 0)}
+    assert len(patterns) == changes
 
 
 def test_rows_do_not_see_their_batch_mates_and_gradients_reach_everything():

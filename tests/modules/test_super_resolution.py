@@ -3,8 +3,11 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+from scipy.ndimage import zoom
 from torch.nn.functional import mse_loss
 
 from sklearn_skin.modules import SuperResolutionNet, make_backbone
@@ -124,7 +127,8 @@ def test_a_network_makes_the_target_and_is_not_trained():
         torch.testing.assert_close(out["target"], expected.detach())
         assert not out["target"].requires_grad
         mse_loss(out["reconstruction"], out["target"]).backward()
-    assert teacher.training and all(weight.grad is None for weight in teacher.parameters())
+    assert all(module.training for module in teacher.modules())
+    assert all(weight.grad is None for weight in teacher.parameters())
     torch.testing.assert_close(dict(teacher.state_dict()), before)
     torch.testing.assert_close(net.upsampling.upsample.norm.running_mean, torch.zeros(12))
 
@@ -226,6 +230,45 @@ def test_decoder_doubles_as_often_as_needed(side, goal, doublings):
     with torch.no_grad():
         assert decoder(torch.zeros(1, 4, side, side), (goal, goal)).shape == (1, 3, goal, goal)
     assert sizes == [side << max(0, i + 1 - (6 - doublings)) for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("side", "goal", "doublings"),
+    [((2, 2), (64, 64), 5), ((8, 8), (8, 8), 0), ((3, 2), (45, 50), 3), ((3, 2), (24, 50), 3)],
+)
+def test_decoder_is_convolutions_with_relu_between(side, goal, doublings):
+    torch.manual_seed(0)
+    decoder = Decoder(4, (5, 4, 3, 4, 5)).double()
+    maps = torch.randn(2, 4, *side, dtype=torch.float64)
+    expected = maps.numpy()
+    for i, convolution in enumerate(decoder.convolutions):
+        if i >= 6 - doublings:
+            expected = expected.repeat(2, axis=2).repeat(2, axis=3)
+        padded = np.pad(expected, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+        weight, bias = (p.detach().numpy() for p in convolution.parameters())
+        expected = np.einsum("nchwij,ocij->nohw", windows, weight) + bias[:, None, None]
+        expected = np.maximum(expected, 0) if i < 5 else expected
+    if expected.shape[2:] != goal:
+        # Between pixel centres, constant beyond the outermost.
+        scale = 1, 1, goal[0] / expected.shape[2], goal[1] / expected.shape[3]
+        expected = zoom(expected, scale, order=1, mode="nearest", grid_mode=True)
+    assert_allclose(decoder(maps, goal).detach(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_columns_of_one_group_are_hidden_together():
+    net = make(metadata_groups=[[0, 1], [2, 3, 4]], modality_dropout=0.5)
+    torch.nn.init.constant_(net.missing.metadata_token, -5.0)
+    _, changed = net.train().missing(
+        [torch.zeros(400, net.backbone.out_features, 2, 2)], torch.zeros(400, 5), None
+    )
+    hidden = (changed == -5).int().tolist()
+    assert {tuple(row) for row in hidden} == {
+        (0, 0, 0, 0, 0),
+        (1, 1, 0, 0, 0),
+        (0, 0, 1, 1, 1),
+        (1, 1, 1, 1, 1),
+    }
 
 
 def test_errors():

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sklearn_skin.modules import AsymmetricFusionNet, FusionNet, SharedFusionNet, StagedEncoder
+from sklearn_skin.modules import (
+    AsymmetricFusionNet,
+    FusionNet,
+    SharedFusionNet,
+    SingleImageNet,
+    StagedEncoder,
+)
 from sklearn_skin.modules._timm import import_timm
 
 N_CLASSES = [3, 2]
@@ -168,6 +174,23 @@ def test_shared_heads_treat_both_images_alike():
     net, images = make_case("shared heads")
     logits, swapped = net(images), net(images[::-1])
     assert_close(swapped["clinical"], logits["dermoscopy"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("net", [FusionNet, SingleImageNet])
+def test_heads_of_the_sizes_and_the_dropout_asked_for(net):
+    n_encoders, n_heads = (2, 3) if net is FusionNet else (1, 1)
+
+    def layers(kind, **options):
+        encoders = [encoder(keep_classifier=False) for _ in range(n_encoders)]
+        return [m for m in net(*encoders, [3], **options).modules() if isinstance(m, kind)]
+
+    for options, widths, rate in [
+        ({}, (512, 128, 3), 0.3),
+        ({"head_hidden": (7, 6, 5), "dropout": 0.1}, (7, 6, 5, 3), 0.1),
+    ]:
+        linear = layers(torch.nn.Linear, **options)
+        assert [m.out_features for m in linear] == list(widths) * n_heads
+        assert {m.p for m in layers(torch.nn.Dropout, **options)} == {rate}
 
 
 def test_fusionnet_adds_features():
