@@ -14,6 +14,7 @@ scratch for a few epochs: the figures then show the protocol, not what the syste
 """
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -92,7 +93,10 @@ parser.add_argument("root", nargs="?", help="folder release_v0; drawn lesions wi
 root = parser.parse_args().root
 small = {}
 if root is None:
-    root = write_release(Path(tempfile.mkdtemp(), "release_v0"))
+    # Always the same folder: a run that goes on must find the same images.
+    root = Path(tempfile.gettempdir(), "drawn_derm7pt", "release_v0")
+    shutil.rmtree(root, ignore_errors=True)
+    write_release(root)
     small = {name: SMALL | OWN.get(name, {}) for name in SETTINGS}
 derm = load_derm7pt(root)
 print({name: len(rows) for name, rows in derm.splits.items()})

@@ -1,6 +1,7 @@
 """A model judged as its source was: the source's parts, repeats and scores, in one call."""
 
 import time
+from collections.abc import Sequence
 from numbers import Integral
 
 import joblib
@@ -17,6 +18,7 @@ from sklearn_skin.model_selection._scoring import KeptPredictions, find_scorer
 from sklearn_skin.utils import (
     LabelCodec,
     call_each,
+    check_labelled,
     fit_with_validation,
     mean_over_tasks,
     metadata_for_fit,
@@ -65,7 +67,8 @@ def evaluate(
         - "70:30": by group, 30 per cent to test on;
         - a list of (train, test) or (train, valid, test) row positions, which share no rows.
     n_repeats : int, default=None
-        Repeats with other seeds of model and parts; None takes what the protocol's sources do.
+        Repeats with other seeds of model and parts; None takes five of a single split, one of
+        folds.
     scoring : str, callable, list of str, dict of str to str or callable, or None, default=None
         Names of scikit-learn or of ``sklearn_skin.metrics.SCORERS``, or scorers. None takes
         accuracy, balanced accuracy and, of a model with `predict_proba`, AUC (means over tasks),
@@ -92,7 +95,7 @@ def evaluate(
     Raises
     ------
     TypeError
-        If `data` is not what a loader returns.
+        If `data` is not what a loader returns, or `protocol` or `scoring` is no such thing.
     ValueError
         If the protocol is unknown, needs parts that `data` lacks or more groups than there are,
         has rows in two parts, or a part without a label of some task; if a score has the name of
@@ -151,8 +154,13 @@ def _named_scoring(scoring, model, target):
         scoring = {"score": scoring}
     elif scoring is None:
         scoring = _default_scoring(model, task_names(target))
-    elif not isinstance(scoring, dict):
+    elif isinstance(scoring, Sequence):
         scoring = {name: name for name in scoring}
+    elif not isinstance(scoring, dict):
+        raise TypeError(
+            "`scoring` must be a name, a scorer, or a list or dict of them; "
+            f"got {type(scoring).__name__}."
+        )
     clash = sorted(set(scoring) & set(COLUMNS))
     if clash or not scoring:
         raise ValueError(
@@ -188,16 +196,12 @@ class TaskAccuracy:
 
 def _check_labels(target, jobs):
     """Raise an error, before the first fit, where a part has no label of a task."""
-    missing = pd.isna(np.asarray(target, dtype=object))
-    missing = missing[:, None] if missing.ndim == 1 else missing
+    codes = LabelCodec().fit(target).transform(target)
     for (repeat, fold), parts, _ in jobs:
         for name, rows in zip(SIZES, parts):
-            empty = [] if rows is None else np.flatnonzero(missing[rows].all(axis=0))
-            if len(empty):
-                raise ValueError(
-                    f"repeat {repeat}, fold {fold}: the {name[2:]} rows have no label of task "
-                    f"{empty[0]}."
-                )
+            if rows is not None:
+                where = f"repeat {repeat}, fold {fold}: the target of the {name[2:]} rows"
+                check_labelled(codes[rows], where)
 
 
 def _fingerprints(model, data, scoring, jobs):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,9 @@ def holdout(data, seed, n_valid, n_test):
 PROTOCOLS = {
     "derm7pt": Protocol(published_parts, 5, "S3, S5 and S6 on Derm7pt; S4 repeats ten times"),
     "5-fold": Protocol(partial(folds, n_folds=5), 1, "S3 on PAD-UFES-20 and ISIC 2019"),
-    "80:10:10": Protocol(partial(holdout, n_valid=1, n_test=1), 1, "S7 on PAD-UFES-20"),
-    "70:30": Protocol(partial(holdout, n_valid=0, n_test=3), 1, "S1 on HAM10000"),
+    # One run has no deviation.
+    "80:10:10": Protocol(partial(holdout, n_valid=1, n_test=1), 5, "S7 on PAD-UFES-20, once"),
+    "70:30": Protocol(partial(holdout, n_valid=0, n_test=3), 5, "S1 on HAM10000, once"),
 }
 
 
@@ -82,6 +84,11 @@ def find_parts(protocol, data, n_repeats, random_state):
                 f"got {protocol!r}."
             )
         chosen = PROTOCOLS[protocol]
+    elif isinstance(protocol, Integral | None) or hasattr(protocol, "split"):
+        raise TypeError(
+            f"`protocol` must be one of {list(PROTOCOLS)} or a list of row positions, such as "
+            f"list(KFold(3).split(X)); got {protocol!r}."
+        )
     else:
         given = _check_parts(protocol, len(data["target"]))
         chosen = Protocol(lambda data, seed: given, 1, "")

@@ -1,5 +1,6 @@
 """Runs of an evaluation that have finished, in memory and in a CSV file."""
 
+import pickle
 from pathlib import Path
 
 import joblib
@@ -43,7 +44,7 @@ class FinishedRuns:
         try:
             frame = pd.read_csv(self.path)
             missing = set(COLUMNS) - set(frame)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise ValueError(f"`path`: {self.path} holds no runs: {error}") from error
         if missing or frame.isna()[list(COLUMNS)].any(axis=None):
             raise ValueError(
@@ -99,4 +100,16 @@ def fingerprint(model, content):
         for name, value in model.get_params().items()
         if name != "steps"
     }
+    for name, value in parts.items():
+        _check_hashable(name, value)
     return joblib.hash((type(model).__name__, parts, content))
+
+
+def _check_hashable(name, value):
+    try:
+        joblib.hash(value)
+    except pickle.PicklingError as error:
+        raise ValueError(
+            f"`path` compares the model's parameters, and `{name}` cannot be: {error}. Make it a "
+            "function of a module, or leave `path` out."
+        ) from error

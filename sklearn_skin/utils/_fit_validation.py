@@ -7,6 +7,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_skin.utils._pipelines import split_pipeline
 
@@ -78,8 +79,10 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     Parameters
     ----------
     estimator : estimator or Pipeline
-        Fitted in place. Where it does not request `X_val` for `fit`, as the classifiers of this
-        package do by themselves, it is fitted on X alone.
+        Fitted in place. Where its `fit` has no parameter `X_val` or it does not request it, as the
+        classifiers of this package do by themselves, it is fitted on X alone. So are searches and
+        other meta-estimators of scikit-learn, which would take `X_val` for values of the rows of X:
+        networks in them hold rows of their own out.
     X : DataFrame or array-like of n rows
         Rows to train on.
     y : array-like of shape (n,) or (n, T)
@@ -99,7 +102,7 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     Raises
     ------
     ValueError
-        If only one of `X_val` and `y_val` is given.
+        If only one of `X_val` and `y_val` is given, or a parameter names no step of a Pipeline.
 
     Examples
     --------
@@ -115,14 +118,19 @@ def fit_with_validation(estimator, X, y, X_val, y_val, **params):
     True
     """
     check_validation_rows(X_val, y_val)
-    # Asked for, not found in the signature: others take X_val only with some settings.
-    requests = get_routing_for_object(split_pipeline(estimator)[0])
-    if X_val is None or not requests.consumes("fit", ["X_val"]):
+    if X_val is None or not _takes_validation(split_pipeline(estimator)[0]):
         return estimator.fit(X, y, **params)
     valid = {"X_val": X_val, "y_val": y_val}
     if not isinstance(estimator, Pipeline):
         return estimator.fit(X, y, **valid, **params)
     return _fit_steps(estimator, X, y, X_val, y_val, _params_of_steps(estimator, params))
+
+
+def _takes_validation(final):
+    # Others have the parameter but take it only with some settings, or request it of parts whose
+    # X_val they would cut to folds.
+    requests = get_routing_for_object(final)
+    return has_fit_parameter(final, "X_val") and bool(requests.consumes("fit", ["X_val"]))
 
 
 def _params_of_steps(pipeline, params):
@@ -132,6 +140,11 @@ def _params_of_steps(pipeline, params):
     own = {name: {} for name, _ in pipeline.steps}
     for key, value in params.items():
         name, _, parameter = key.partition("__")
+        if name not in own or not parameter:
+            raise ValueError(
+                f"`{key}` must begin with the name of a step and '__', as in "
+                f"'{pipeline.steps[-1][0]}__sample_weight'; the steps are {list(own)}."
+            )
         own[name][parameter] = value
     methods = ("fit", "fit_transform", "fit_resample")
     return {name: dict.fromkeys(methods, given) for name, given in own.items()}

@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
@@ -238,13 +239,13 @@ def test_runs_of_another_process_are_kept(data, tmp_path):
     assert len(whole) == 5
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "cut"])
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "cut", b"\x89PNG\xff\x00"])
 def test_a_file_that_holds_no_runs_is_named(data, tmp_path, content):
     path = tmp_path / "runs.csv"
     if content == "cut":
         evaluate(GaussianNB(), data, protocol="70:30", path=path)
         content = path.read_text()[:-40]
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match="runs.csv holds no runs"):
         evaluate(GaussianNB(), data, protocol="70:30", path=path)
 
@@ -294,7 +295,7 @@ def test_a_part_without_labels_of_a_task_is_named_before_the_first_fit(data, rec
     data.target = pd.DataFrame({"DIAG": data.target, "BWV": data.target})
     data.target.loc[data.splits["valid"], "BWV"] = None
     with pytest.raises(
-        ValueError, match="repeat 0, fold 0: the valid rows have no label of task 1"
+        ValueError, match="repeat 0, fold 0: the target of the valid rows has no label of task 1"
     ):
         evaluate(Recorder(), data, protocol="derm7pt")
     assert not recorder.fits
@@ -344,4 +345,41 @@ class NeedsNames(GaussianNB):
 
 def test_a_classifier_that_takes_validation_rows_in_some_settings_only_is_not_given_them(data):
     runs = evaluate(HistGradientBoostingClassifier(max_iter=5), data, protocol="80:10:10").runs
-    assert runs["n_valid"].tolist() == [16]
+    assert runs["n_valid"].tolist() == [16] * 5
+
+
+def test_a_search_around_a_pipeline_is_fitted_without_validation_rows(data):
+    model = make_pipeline(StandardScaler(), MetadataClassifier(max_epochs=1))
+    search = GridSearchCV(model, {"metadataclassifier__lr": [0.1, 0.01]}, cv=2)
+    runs = evaluate(search, data, protocol="80:10:10", n_repeats=1).runs
+    assert np.isfinite(runs["accuracy"]).all()
+
+
+@pytest.mark.parametrize("protocol", ["80:10:10", "70:30"])
+def test_a_single_split_is_repeated_so_that_there_is_a_deviation(data, protocol):
+    assert np.isfinite(evaluate(GaussianNB(), data, protocol=protocol).summary["std"]).all()
+
+
+@pytest.mark.parametrize("protocol", [5, None, KFold(3)])
+def test_a_splitter_is_no_protocol(data, protocol):
+    with pytest.raises(TypeError, match="`protocol` must be one of .* or a list of row positions"):
+        evaluate(GaussianNB(), data, protocol=protocol)
+
+
+def test_scoring_of_another_type_is_named(data):
+    with pytest.raises(TypeError, match="`scoring` must be a name, a scorer, or a list or dict"):
+        evaluate(GaussianNB(), data, scoring=3)
+
+
+def test_a_parameter_that_cannot_be_compared_is_named(data, tmp_path):
+    model = make_pipeline(FunctionTransformer(lambda X: X), GaussianNB())
+    with pytest.raises(ValueError, match="`functiontransformer__func` cannot be"):
+        evaluate(model, data, path=tmp_path / "runs.csv")
+
+
+def test_runs_with_other_groups_are_not_gone_on_with(data, tmp_path):
+    parts, path = [(np.arange(100), np.arange(100, 160))], tmp_path / "runs.csv"
+    evaluate(GaussianNB(), data, protocol=parts, path=path)
+    data.groups = data.groups[::-1].copy()
+    with pytest.raises(ValueError, match="holds runs of another model, protocol or data set"):
+        evaluate(GaussianNB(), data, protocol=parts, path=path)

@@ -7,7 +7,10 @@ from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from numpy.testing import assert_allclose
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -27,6 +30,23 @@ class Seen(ClassifierMixin, BaseEstimator):
         self.seen_ = X, y, X_val, y_val
         self.weight_ = sample_weight
         return self
+
+
+class Wrapped(Seen):
+    """Keeps what it has seen, and says so when it is cloned and fitted by others."""
+
+    fits = []
+
+    def fit(self, X, y, *, X_val=None, y_val=None):
+        Wrapped.fits.append(X_val)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def predict_proba(self, X):
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
 
 def scaled(rows):
@@ -115,3 +135,30 @@ def test_a_network_in_a_pipeline_of_scikit_learn_requests_validation_rows():
     net = MetadataClassifier(max_epochs=1, random_state=0)
     alone = net.fit(scaled(X), Y, X_val=scaled(X_VAL), y_val=Y_VAL).history_[0]["valid_loss"]
     assert_allclose(routed, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("n_valid", [7, len(X)])
+@pytest.mark.parametrize("inner", [Wrapped(), make_pipeline(StandardScaler(), Wrapped())])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda model: GridSearchCV(model, {}, cv=2),
+        lambda model: CalibratedClassifierCV(model, cv=2),
+        lambda model: VotingClassifier([("one", model), ("two", model)]),
+        lambda model: make_pipeline("passthrough", GridSearchCV(model, {}, cv=2)),
+    ],
+)
+def test_meta_estimators_of_others_are_fitted_without(around, inner, n_valid, routing):
+    # They would cut rows of X_val to their folds where there are as many as rows of X.
+    Wrapped.fits.clear()
+    with config_context(enable_metadata_routing=routing):
+        fit_with_validation(around(inner), X, Y, X[:n_valid], Y[:n_valid])
+    assert len(Wrapped.fits) >= 2 and all(X_val is None for X_val in Wrapped.fits)
+
+
+@pytest.mark.parametrize("key", ["sample_weight", "nobody__sample_weight"])
+def test_parameters_are_named_after_a_step(key):
+    pipe = make_pipeline(StandardScaler(), Seen())
+    with pytest.raises(ValueError, match=f"`{key}` must begin with the name of a step.*'seen__"):
+        fit_with_validation(pipe, X, Y, X_VAL, Y_VAL, **{key: np.ones(len(X))})
