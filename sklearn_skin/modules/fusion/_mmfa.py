@@ -49,11 +49,11 @@ class MMFAFusion(FusionOperator):
     n_heads : int, default=8
         Number of heads h.
     heads : "mixed" or "split", default="mixed"
-        How the joined features are dealt to the heads; not used with ``tokens="modality"``.
+        How the joined features are dealt to the heads; not with ``tokens="modality"``.
     tokens : "features" or "modality", default="features"
         What attends over what.
     product : "outer" or "elementwise", default="outer"
-        How keys and queries of features are multiplied.
+        How keys and queries of features are multiplied; not with ``tokens="modality"``.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class MMFAFusion(FusionOperator):
     Raises
     ------
     ValueError
-        If an option is unknown, `dim` is no multiple of `n_heads`, or `product` is given with
-        ``tokens="modality"``.
+        If an option is unknown, `dim` is no multiple of `n_heads`, or ``tokens="modality"`` is
+        given with other `heads` or another `product` than the default.
 
     References
     ----------
@@ -141,8 +141,7 @@ class MMFAFusion(FusionOperator):
 def _check_choices(**options: str) -> None:
     for name, value in options.items():
         check_choice(value, _CHOICES[name], name)
-    if options["tokens"] == "modality" and options["product"] != "outer":
-        raise ValueError(
-            "`product` must be 'outer' with tokens='modality', which multiplies no features; "
-            f"got {options['product']!r}."
-        )
+    of_features = {"heads": "mixed", "product": "outer"}
+    given = {name: options[name] for name in of_features}
+    if options["tokens"] == "modality" and given != of_features:
+        raise ValueError(f"`heads` and `product` are of tokens='features' alone; got {given}.")
