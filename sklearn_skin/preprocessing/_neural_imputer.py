@@ -313,7 +313,8 @@ class NeuralImputer(TransformerMixin, BaseEstimator):
         if small and never:
             raise ValueError(
                 'fallback="never" needs 2 columns, and rows to hold out and to learn from; got '
-                f"n_features = {table.shape[1]}, n_samples = {len(table)}, {n_held} to hold out."
+                f"n_features = {table.shape[1]}, n_samples = {len(table)}, {n_held} to hold out. "
+                "Impute otherwise, such as by SimpleImputer."
             )
         return small
 

@@ -9,7 +9,7 @@ from imblearn.base import BaseSampler
 from imblearn.utils import check_target_type
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.sampling._rows import check_rows, take_rows
@@ -135,6 +135,13 @@ class ClassBalancedSampler(BaseSampler):
         # As objects: beside texts NumPy makes the word "nan" of a NaN, which is no gap any more.
         if np.any(pd.isna(np.asarray(y, dtype=object))):
             raise ValueError("y has missing labels. Drop these rows, or use MultiTaskSampler.")
+        # imbalanced-learn's own samplers take one task as a column of 0 and 1 per class.
+        one_task = np.ndim(y) < 2 or np.shape(y)[1] == 1
+        if not (one_task or type_of_target(y) == "multilabel-indicator"):
+            raise ValueError(
+                f"y should be a 1d array, the labels of one task; got shape {np.shape(y)}. "
+                "MultiTaskSampler balances the classes of several."
+            )
         check_classification_targets(y)
         labels = check_target_type(y)
         self.sampling_strategy_ = self._targets(labels)

@@ -302,3 +302,9 @@ def test_samplers_that_mix_images_get_advice(sampler, in_memory):
 def test_a_nan_beside_texts_is_no_class():
     with pytest.raises(ValueError, match="missing labels"):
         ClassBalancedSampler().fit_resample(np.zeros((4, 1)), ["a", "a", "b", np.nan])
+
+
+def test_several_tasks_are_sent_to_the_sampler_for_them():
+    y = np.array([["a", "x"], ["b", "y"]] * 3)
+    with pytest.raises(ValueError, match=r"got shape \(6, 2\). MultiTaskSampler balances"):
+        ClassBalancedSampler().fit_resample(np.arange(6)[:, None], y)
