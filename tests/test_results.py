@@ -92,8 +92,6 @@ def test_columns_are_those_that_the_command_prints(command, tmp_path, monkeypatc
     script, arguments = script_and_arguments(command)
     for package in OPTIONAL.get(script.stem, ()):
         pytest.importorskip(package)
-    if script.stem == "interaction" and "--smallest" not in script.read_text(encoding="utf-8"):
-        pytest.skip("it has no smallest setting")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.syspath_prepend(script.parent)

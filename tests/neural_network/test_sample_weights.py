@@ -39,6 +39,11 @@ class LinearClassifier(MetadataClassifier):
         return BranchLoss(task_reduction="sum")
 
 
+class BinaryClassifier(LinearClassifier):
+    def make_loss(self, shapes, recipe):
+        return BranchLoss(task_reduction="sum", cross_entropy="binary")
+
+
 class Gradients(Callback):
     """Add up the gradients of all batches."""
 
@@ -58,10 +63,10 @@ def make_rows():
     return X, y, weight
 
 
-def mean_gradient(X, y, sample_weight=None, epochs=1, **settings):
+def mean_gradient(X, y, sample_weight=None, epochs=1, network=LinearClassifier, **settings):
     """The mean over epochs of the sum over batches of the gradients, at weights that stay."""
     seen = Gradients()
-    net = LinearClassifier(
+    net = network(
         lr=1e-30, optimizer="sgd", max_epochs=epochs, callbacks=[seen], random_state=0, **settings
     )
     net.fit(X, y, sample_weight=sample_weight)
@@ -99,16 +104,30 @@ def test_in_expectation_gaps_and_class_weights_change_nothing(settings):
     assert_same_direction(weighted, repeated, 0.05)
 
 
+@pytest.mark.parametrize("network", [LinearClassifier, BinaryClassifier])
 @pytest.mark.parametrize("class_weight", [None, "balanced", [{1: 5.0}, {1: 0.5}]], ids=str)
-def test_a_whole_batch_weighs_its_tasks_as_with_repeated_rows(class_weight):
+def test_a_whole_batch_weighs_its_tasks_as_with_repeated_rows(class_weight, network):
     X, y, _ = make_rows()
     # Weights that go with a class of one task alone.
     weight = np.where(y[:, 0] == 1, 9, 1)
     rows = np.repeat(np.arange(24), weight)
-    settings = {"class_weight": class_weight, "batch_size": 1000}
+    settings = {"class_weight": class_weight, "batch_size": 1000, "network": network}
     weighted = mean_gradient(X, y, weight, **settings)
     repeated = mean_gradient(X[rows], y[rows], **settings)
     assert_allclose(weighted, repeated, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("light", [0.0, 1.0, 3.0])
+def test_held_out_rows_count_by_their_weight_in_the_validation_loss(light):
+    # Without features every row of a class has one loss, so that weights alone decide the mean.
+    X, y = np.zeros((60, 2), np.float32), np.arange(60) % 3 // 2
+    settings = {"lr": 1e-30, "max_epochs": 1, "early_stopping": True, "validation_fraction": 0.5}
+    net = LinearClassifier(random_state=0, **settings)
+    net.fit(X, y, sample_weight=np.where(y == 1, 1.0, light))
+    losses = -np.log(net.predict_proba(X[:1])[0])
+    n_rows = np.array([20, 10])  # of 30 held-out rows, stratified
+    expected = np.average(losses, weights=n_rows * [light, 1.0])
+    assert net.history_[0]["valid_loss"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_weights_of_one_scale_are_no_weights():
