@@ -77,8 +77,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
     stage_weights_ : dict of str to float
         Weights of P1 and P2 in P3.
     stage_scores_ : dict of str to float
-        Mean over tasks of the accuracy of each branch, P1, P2 and P3 on the cross-fitted rows.
-        Those of P1 and P3 were maximised and are optimistic.
+        Mean over tasks of the accuracy of each branch, P1, P2 and P3 on the cross-fitted rows, or
+        on `X_val`. Those of P1 and P3 were maximised and are optimistic.
     search_proven_ : bool
         Whether no weights of the branches are more accurate on these rows.
     %(fitted)s

@@ -240,7 +240,7 @@ def _lattice_parts(n_branches):
     """Cut the simplex into similar ones: points (p, K), and corners (c, K) among them.
 
     In the running sums of the weights the simplex is the set of ascending numbers, which
-    permutations of the steps along the axes of each cube cut (Freudenthal, 1942).
+    permutations of the steps along the axes of each cube cut.
     """
     steps, numbers, chains = _STEPS[n_branches], {}, []
 
