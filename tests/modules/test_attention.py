@@ -198,6 +198,27 @@ def test_maps_of_different_size_keep_their_size(name):
     assert right.shape == (2, 24, 3, 3)
 
 
+def test_weights_move_to_another_size_between_the_centres_of_pixels():
+    # Of 1 x 2 positions to 1 x 4: constant beyond the outer centres.
+    block = AsymmetricAttention(4, 4)
+    projections = block.clinical
+    seen = []
+    projections.register_forward_pre_hook(lambda _, args: seen.append(args))
+    block(torch.randn(1, 4, 1, 2), torch.randn(1, 4, 1, 4))
+    (source, value) = seen[0]
+    between = torch.tensor([[1, 0.75, 0.25, 0], [0, 0.25, 0.75, 1]])
+    query = projections.query(source)[:, :, 0] @ between
+    key = projections.key(source)[:, :, 0] @ between
+    weights = (query.mT @ key).softmax(dim=2)
+    expected = torch.einsum("ncj,nij->nci", value[:, :, 0], weights)
+    assert_close(projections(source, value)[:, :, 0], expected)
+
+
+def test_narrow_maps_have_one_query_channel():
+    block = AsymmetricAttention(4, 4)
+    assert block.clinical.query.out_channels == block.clinical.key.out_channels == 1
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["aab", "bab", "shared"])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -93,6 +93,21 @@ def test_stages_halve_the_map_and_widen_it():
     assert shapes == [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
 
 
+def test_layers_of_stem_blocks_and_projection():
+    def layers(part):
+        return [type(layer).__name__ for layer in part]
+
+    network = DermiResNet()
+    assert layers(network.stem) == ["Conv2d", "LeakyReLU"]
+    for stage in network.stages:
+        block = stage[0]
+        assert layers(block) == ["Conv2d", "LeakyReLU", "Conv2d", "BatchNorm2d"]
+        convolutions = [layer for layer in block if isinstance(layer, nn.Conv2d)]
+        assert [layer.kernel_size for layer in convolutions] == [(3, 3), (3, 3)]
+        assert [layer.stride for layer in convolutions] == [(2, 2), (1, 1)]
+    assert layers(network.projection) == ["Linear", "LeakyReLU", "Linear"]
+
+
 def test_dropout_in_the_later_two_stages_only():
     rates = [
         module.p

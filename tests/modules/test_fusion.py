@@ -389,6 +389,14 @@ def test_groups_must_be_a_partition(groups):
         make_fusion("cross_attention", 8, 3, metadata_groups=groups)
 
 
+@pytest.mark.parametrize("dropout", [0.1, 0.4])
+def test_mutual_attention_drops_in_attention_and_after_it(dropout):
+    fusion, _, _ = make_case("mutual_attention", {} if dropout == 0.1 else {"dropout": dropout})
+    rates = [m.p for m in fusion.modules() if isinstance(m, nn.Dropout)]
+    rates += [m.dropout for m in fusion.modules() if isinstance(m, nn.MultiheadAttention)]
+    assert set(rates) == {dropout}
+
+
 def test_metanet_with_several_hidden_layers():
     fusion, _, _ = make_case("metanet", {"hidden": (9, 4)})
     assert [m.out_features for m in fusion.modules() if isinstance(m, nn.Linear)] == [9, 4, 32]

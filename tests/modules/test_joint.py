@@ -8,7 +8,13 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from sklearn_skin.modules import JointFusionNet, JointIndividualNet, make_backbone
+from sklearn_skin.modules import (
+    Backbone,
+    DermiResNet,
+    JointFusionNet,
+    JointIndividualNet,
+    make_backbone,
+)
 from sklearn_skin.modules.fusion import FUSIONS
 
 GROUPS = [[0], [1, 2, 3], [4, 5]]
@@ -114,6 +120,36 @@ def test_maps_of_different_sizes_are_joined():
     images, metadata = make_rows(n_images=2)
     assert net.images.join(net.features(images)).shape == (4, 1024, 1, 1)
     assert net(images, metadata)["fusion"][0].shape == (4, 3)
+
+
+def test_maps_are_joined_on_the_smallest_height_and_width():
+    columns = make_net(n_images=2).images
+    tall, wide = torch.rand(1, 3, 4, 2), torch.rand(1, 5, 3, 6)
+    joined = columns.join([tall, wide])
+    assert joined.shape == (1, 8, 3, 2)
+    # Whichever is small already stays as it is.
+    torch.testing.assert_close(columns.join([tall, torch.rand(1, 5, 6, 6)])[:, :3], tall)
+
+
+def test_a_backbone_s_vector_or_its_map_is_fused():
+    images, metadata = make_rows()
+    for fusion, width in {"concat": 24 + 8, "metablock": 16}.items():
+        body = DermiResNet(channels=(4, 8, 8, 16), vector_features=24)
+        backbone = Backbone(body, 16, 24, ((0.5,) * 3, (0.5,) * 3), [])
+        net = JointFusionNet([backbone], 6, [3], fusion=fusion, metadata_hidden=(8,)).eval()
+        assert net.fusion.out_features == width
+        assert net(images, metadata)["fusion"][0].shape == (4, 3)
+
+
+@pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])
+def test_columns_of_one_group_are_hidden_together(kind):
+    net = make_net(kind, modality_dropout=0.5)
+    torch.nn.init.constant_(net.missing.metadata_token, -5.0)
+    maps = [torch.zeros(400, net.images.map_features, 2, 2)]
+    _, changed = net.train().missing(maps, torch.zeros(400, 6), None)
+    hidden = {tuple(row) for row in (changed == -5).int().tolist()}
+    assert len(hidden) == 2 ** len(GROUPS)
+    assert all(len({row[column] for column in group}) == 1 for row in hidden for group in GROUPS)
 
 
 @pytest.mark.parametrize("kind", [JointFusionNet, JointIndividualNet])

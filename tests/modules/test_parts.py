@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from sklearn_skin.modules import MetadataEncoder, TaskHeads
+from sklearn_skin.modules import MetadataEncoder, MetadataNet, TaskHeads
 from sklearn_skin.modules.heads import fusion_head
 
 
@@ -93,6 +93,16 @@ def test_dropout_of_heads_acts_where_it_says_and_in_training_only(option):
     heads.eval()(torch.ones(8, 64))
     torch.testing.assert_close(into[first], torch.ones(8, 64))
     torch.testing.assert_close(into[last], first(into[first]).relu())
+
+
+def test_a_metadata_network_has_the_layers_and_the_dropout_asked_for():
+    def layers(kind, **options):
+        return [m for m in MetadataNet(1, [3], **options).modules() if isinstance(m, kind)]
+
+    assert [m.out_features for m in layers(nn.Linear)] == [128, 256, 3]
+    assert [m.out_features for m in layers(nn.Linear, hidden=(7,))] == [7, 3]
+    assert {m.p for m in layers(nn.Dropout)} <= {0.0}
+    assert {m.p for m in layers(nn.Dropout, dropout=0.4)} == {0.4}
 
 
 def test_unknown_activation_is_named():

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from sklearn_skin.modules import (
@@ -191,6 +192,27 @@ def test_heads_of_the_sizes_and_the_dropout_asked_for(net):
         linear = layers(torch.nn.Linear, **options)
         assert [m.out_features for m in linear] == list(widths) * n_heads
         assert {m.p for m in layers(torch.nn.Dropout, **options)} == {rate}
+
+
+@pytest.mark.parametrize("make", [asymmetric, shared])
+def test_scores_of_attention_are_scaled_where_that_is_asked_for(make):
+    logits = []
+    for options in ({}, {"scaled_attention": False}, {"scaled_attention": True}):
+        torch.manual_seed(0)
+        net = make(**options).eval()
+        logits.append(flat(net([torch.rand(3, 3, SIZE, SIZE)] * 2)))
+    assert_close(logits[0], logits[1])
+    assert not torch.allclose(logits[0], logits[2], atol=1e-5)
+
+
+def test_weights_of_an_encoder_come_from_a_file(tmp_path):
+    other, path = encoder(), tmp_path / "weights.safetensors"
+    whole = import_timm().create_model("test_resnet")
+    save_file(whole.state_dict(), path)
+    images = torch.rand(2, 3, SIZE, SIZE)
+    loaded = [encoder(weights=path).eval()(images) for _ in range(2)]
+    assert_close(*loaded)
+    assert not torch.allclose(loaded[0], other.eval()(images), atol=1e-4)
 
 
 def test_fusionnet_adds_features():
