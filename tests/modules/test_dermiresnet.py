@@ -99,12 +99,16 @@ def test_layers_of_stem_blocks_and_projection():
 
     network = DermiResNet()
     assert layers(network.stem) == ["Conv2d", "LeakyReLU"]
+    stem = network.stem[0]
+    assert (stem.out_channels, stem.kernel_size, stem.stride) == (32, (3, 3), (1, 1))
     for stage in network.stages:
         block = stage[0]
         assert layers(block) == ["Conv2d", "LeakyReLU", "Conv2d", "BatchNorm2d"]
         convolutions = [layer for layer in block if isinstance(layer, nn.Conv2d)]
         assert [layer.kernel_size for layer in convolutions] == [(3, 3), (3, 3)]
         assert [layer.stride for layer in convolutions] == [(2, 2), (1, 1)]
+        # A bias before BatchNorm would do nothing.
+        assert [layer.bias is None for layer in convolutions] == [False, True]
     assert layers(network.projection) == ["Linear", "LeakyReLU", "Linear"]
 
 

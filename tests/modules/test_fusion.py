@@ -247,6 +247,26 @@ def test_bilinear_starts_with_outputs_of_unit_variance():
     assert weight.mean() == pytest.approx(0, abs=0.05 * weight.std())
 
 
+def test_tokens_start_with_the_variance_of_a_linear_layer():
+    # As nn.Linear: uniform within one over the root of what is added up in a token.
+    groups, width = [[0], [1, 2, 3, 4]], 4000
+    tokens = MetadataTokens(5, width, groups)
+    weight, bias = tokens.weight.detach(), tokens.bias.detach()
+    for rows, bound in ((weight[:1], 1.0), (weight[1:], 0.5), (bias, 1 / np.sqrt(width))):
+        assert bound * 0.99 < rows.abs().max() <= bound
+        assert abs(rows.mean()) < 0.03 * bound
+        assert rows.std() == pytest.approx(bound / np.sqrt(3), rel=0.03)
+    assert "members" not in tokens.state_dict()
+
+
+def test_bilinear_fusion_takes_features_of_lower_precision():
+    fusion, image, metadata = make_case("bilinear", {})
+    fusion, image, metadata = fusion.float(), image.float(), metadata.float()
+    low = fusion(image.bfloat16(), metadata.bfloat16())
+    assert low.dtype == torch.float32
+    torch.testing.assert_close(low, fusion(image, metadata), rtol=0.05, atol=0.05)
+
+
 @every_case
 def test_rows_do_not_see_their_batch_mates(name, options):
     fusion, image, metadata = make_case(name, options)
@@ -370,7 +390,9 @@ def test_tensor_fusion_warns_about_its_width():
         make_fusion("tensor", 512, 256)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        make_fusion("tensor", 64, 32)
+        make_fusion("tensor", 255, 257)
+    with pytest.warns(UserWarning, match="65536 elements"):
+        make_fusion("tensor", 256, 256)
 
 
 def test_a_group_of_tokens_is_one_token():
@@ -445,6 +467,11 @@ def test_a_head_of_split_mmfa_sees_one_modality_and_a_mixed_one_both(heads, sees
 def test_bad_options(name, options, message):
     with pytest.raises(ValueError, match=message):
         make_fusion(name, 33, 5, **options)
+
+
+def test_mmfa_of_the_least_width():
+    fusion = make_fusion("mmfa", 8, 4, dim=1, n_heads=1).eval()
+    assert fusion(torch.ones(2, 8), torch.ones(2, 4)).shape == (2, 12)
 
 
 def test_unknown_name_lists_the_known():

@@ -209,6 +209,24 @@ def test_branches_tasks_and_weights_are_as_the_formula_says(
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_tasks_may_have_weights(two_tasks, reduction):
+    outputs, targets, _, _ = two_tasks
+    loss = BranchLoss(task_weights=[2.0, 0.5], task_reduction=reduction)
+
+    def reduce(tasks):
+        return {"mean": np.mean, "sum": np.sum}[reduction](np.array(tasks) * [2.0, 0.5])
+
+    expected = reference_of_branches(outputs, targets, dict.fromkeys("abc", 1.0), reduce=reduce)
+    assert loss(outputs, targets).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_branch_that_is_not_named_is_left_out(two_tasks):
+    outputs, targets, _, _ = two_tasks
+    expected = reference_of_branches(outputs, targets, {"a": 2.0, "b": 0.0, "c": 0.0})
+    assert BranchLoss({"a": 2.0})(outputs, targets).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_by_default_branches_count_alike_and_tasks_are_averaged(two_tasks):
     outputs, targets, _, _ = two_tasks
     expected = reference_of_branches(outputs, targets, dict.fromkeys("abc", 1.0))

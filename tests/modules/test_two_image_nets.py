@@ -12,6 +12,11 @@ from sklearn_skin.modules import (
     SingleImageNet,
     StagedEncoder,
 )
+from sklearn_skin.modules._attention import (
+    AsymmetricAttention,
+    BidirectionalAttention,
+    SharedAttention,
+)
 from sklearn_skin.modules._timm import import_timm
 
 N_CLASSES = [3, 2]
@@ -177,6 +182,46 @@ def test_shared_heads_treat_both_images_alike():
     assert_close(swapped["clinical"], logits["dermoscopy"], rtol=1e-4, atol=1e-5)
 
 
+def test_dropout_hides_one_image_of_a_row_at_most():
+    net = NETS["fusionnet"](modality_dropout=0.6).train()
+    present = net.pair._hide(None, torch.zeros(500, 3, 8, 8))
+    assert present.shape == (500, 2)
+    # Both are hidden in 0.36 of the rows, which then keep both.
+    assert present.any(dim=1).all()
+    assert abs(present.float().mean() - (0.4 + 0.36)) < 0.06
+    given = torch.tensor([[True, False]]).repeat(500, 1)
+    net = NETS["fusionnet"](modality_dropout=0.6, allow_missing_images=True).train()
+    assert torch.equal(net.pair._hide(given, torch.zeros(500, 3, 8, 8)), given)
+
+
+def test_a_single_image_that_is_missing_gets_a_stand_in():
+    images = [torch.rand(3, 3, SIZE, SIZE)]
+    present = torch.tensor([[True], [False], [True]])
+    net = SingleImageNet(encoder(), N_CLASSES, allow_missing_images=True).eval()
+    found = net(images, present=present)["image"][0]
+    other = [images[0].clone()]
+    other[0][1] = 0.5
+    assert_close(net(other, present=present)["image"][0], found)
+    with pytest.raises(ValueError, match="allow_missing_images=True"):
+        SingleImageNet(encoder(), N_CLASSES)(images, present=present)
+
+
+def test_by_default_heads_are_apart_and_scores_unscaled():
+    net = shared()
+    assert net.heads["clinical"] is not net.heads["dermoscopy"]
+    for make in (AsymmetricAttention, BidirectionalAttention, SharedAttention):
+        scales = {m.scale for m in make(16, 16).modules() if hasattr(m, "scale")}
+        assert scales == {1.0}
+
+
+@pytest.mark.parametrize("make", [asymmetric, shared])
+@pytest.mark.parametrize("dropout", [0.3, 0.1])
+def test_dropout_of_the_heads_is_what_was_asked_for(make, dropout):
+    net = make() if dropout == 0.3 else make(dropout=dropout)
+    rates = {m.p for head in net.heads.values() for m in head.modules() if hasattr(m, "p")}
+    assert rates == {dropout}
+
+
 @pytest.mark.parametrize("net", [FusionNet, SingleImageNet])
 def test_heads_of_the_sizes_and_the_dropout_asked_for(net):
     n_encoders, n_heads = (2, 3) if net is FusionNet else (1, 1)
@@ -192,6 +237,7 @@ def test_heads_of_the_sizes_and_the_dropout_asked_for(net):
         linear = layers(torch.nn.Linear, **options)
         assert [m.out_features for m in linear] == list(widths) * n_heads
         assert {m.p for m in layers(torch.nn.Dropout, **options)} == {rate}
+        assert len(layers(torch.nn.SiLU, **options)) == n_heads * (len(widths) - 1)
 
 
 @pytest.mark.parametrize("make", [asymmetric, shared])
