@@ -14,7 +14,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier
+from sklearn_skin.ensemble import (
+    FusionM4NetClassifier,
+    WeightedFusionClassifier,
+    search_simplex_weights,
+)
 from sklearn_skin.ensemble._second_stage import StageData, fit_second_stage
 from sklearn_skin.preprocessing import make_lesion_transformer
 
@@ -37,6 +41,18 @@ class Columns(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.tile(self.proba_, (len(X), 1))
+
+
+class Always(Columns):
+    """Takes rows with gaps."""
+
+    def fit(self, X, y):
+        return super().fit(pd.DataFrame(X), y)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def make_table(n=60):
@@ -200,3 +216,54 @@ def test_classes_with_two_rows_are_calibrated_too():
     assert_allclose(proba.sum(axis=1), 1)
     assert_array_equal(stage.estimators[0].classes_, ["A", "B", "C"])
     assert isinstance(stage.estimators[0].cv, list | StratifiedGroupKFold)
+
+
+def test_all_weights_are_searched_with_the_rows_weights():
+    X, y = blobs(120, spread=2.0)
+    # Rows of one half count, on which one member is right and the other is not.
+    left = X[:, 3] > 0
+    members = [
+        ("left", clone(LINEAR).fit(X[left], y[left])),
+        ("right", clone(LINEAR).fit(-X[~left], y[~left])),
+    ]
+    weight = np.where(left, 1.0, 0.0)
+    model = FusionM4NetClassifier(members, LINEAR, cv="prefit", random_state=0)
+    model.fit(X, y, sample_weight=weight)
+    tables = [member.predict_proba(X) for _, member in members]
+    found = search_simplex_weights(tables, y, sample_weight=weight)
+    assert_allclose(list(model.branch_weights_.values()), found.weights)
+    plain = search_simplex_weights(tables, y)
+    assert abs(found.weights - plain.weights).max() > 0.01
+    mixed = np.tensordot(found.weights, tables, 1).argmax(axis=1)
+    expected = accuracy_score(y, model.classes_[mixed], sample_weight=weight)
+    assert model.stage_scores_["P1"] == pytest.approx(expected)
+
+
+def test_a_second_stage_per_task_learns_with_the_rows_weights():
+    X, y = blobs(120)
+    weight = np.where(X[:, 3] > 0, 1.0, 1e-6)
+    second = LogisticRegression(C=100.0)
+    stages = [
+        FusionM4NetClassifier(
+            [(n, clone(m).fit(X, y)) for n, m in PAIR], second, cv="prefit", random_state=0
+        )
+        .fit(X, y, sample_weight=own)
+        .second_stage_[0]
+        .coef_
+        for own in (None, weight)
+    ]
+    assert abs(stages[0] - stages[1]).max() > 0.01
+
+
+def test_gaps_that_fit_did_not_see_get_the_column_s_median():
+    X, y = blobs(60)
+    X[:, 1:] += np.arange(1, 4) * 100
+    model = FusionM4NetClassifier([("columns", Always())], LINEAR, cv=2, random_state=0)
+    model.fit(X, y)
+    holes = X[:2].copy()
+    holes[0, 1], holes[1, 3] = np.nan, np.nan
+    filled = holes.copy()
+    filled[0, 1], filled[1, 3] = np.median(X[:, 1]), np.median(X[:, 3])
+    assert_allclose(model.predict_proba(holes), model.predict_proba(filled))
+    with pytest.raises(ValueError, match="infinity"):
+        model.predict_proba(np.where(np.isnan(holes), np.inf, holes))

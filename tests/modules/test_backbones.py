@@ -120,6 +120,24 @@ def test_frozen_stages_do_not_change_and_the_others_do(name, frozen, free):
         assert any(key.startswith(stage) for key in changed), stage
 
 
+def test_every_stage_of_dermiresnet_freezes_in_turn():
+    stages = ["stem.", "stages.0.", "stages.1.", "stages.2.", "stages.3.", "projection."]
+    for freeze in range(len(stages) + 1):
+        backbone = make_backbone("dermiresnet", freeze=freeze)
+        trained = [
+            n.removeprefix("body.") for n, p in backbone.named_parameters() if p.requires_grad
+        ]
+        for number, stage in enumerate(stages):
+            assert any(name.startswith(stage) for name in trained) is (number >= freeze)
+
+
+def test_a_name_may_say_which_weights():
+    backbone = make_backbone("resnet18.a1_in1k")
+    assert backbone.out_features == 512
+    with pytest.raises(ValueError, match="got 'resnet81.a1_in1k'"):
+        make_backbone("resnet81.a1_in1k")
+
+
 def test_frozen_batch_norm_stays_in_evaluation_mode():
     backbone = make_backbone("resnet10t", freeze="backbone").train()
     assert backbone.frozen
