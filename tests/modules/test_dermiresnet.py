@@ -93,6 +93,12 @@ def test_stages_halve_the_map_and_widen_it():
     assert shapes == [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
 
 
+@pytest.mark.parametrize(("norm", "biases"), [("block", [True, False]), ("conv", [False, False])])
+def test_no_bias_before_batch_norm(norm, biases):
+    convolutions = [m for m in ResidualUnit(4, norm=norm).modules() if isinstance(m, nn.Conv2d)]
+    assert [layer.bias is not None for layer in convolutions] == biases
+
+
 def test_layers_of_stem_blocks_and_projection():
     def layers(part):
         return [type(layer).__name__ for layer in part]

@@ -256,6 +256,7 @@ def test_tokens_start_with_the_variance_of_a_linear_layer():
         assert bound * 0.99 < rows.abs().max() <= bound
         assert abs(rows.mean()) < 0.03 * bound
         assert rows.std() == pytest.approx(bound / np.sqrt(3), rel=0.03)
+    assert abs(torch.corrcoef(torch.cat([weight, bias])) - torch.eye(7)).max() < 0.1
     assert "members" not in tokens.state_dict()
 
 
