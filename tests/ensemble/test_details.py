@@ -19,6 +19,8 @@ from sklearn_skin.ensemble import (
     WeightedFusionClassifier,
     search_simplex_weights,
 )
+from sklearn_skin.ensemble._branches import combine
+from sklearn_skin.ensemble._crossfit import make_folds
 from sklearn_skin.ensemble._second_stage import StageData, fit_second_stage
 from sklearn_skin.preprocessing import make_lesion_transformer
 
@@ -267,3 +269,35 @@ def test_gaps_that_fit_did_not_see_get_the_column_s_median():
     assert_allclose(model.predict_proba(holes), model.predict_proba(filled))
     with pytest.raises(ValueError, match="infinity"):
         model.predict_proba(np.where(np.isnan(holes), np.inf, holes))
+
+
+def test_halves_keep_groups_whole_and_follow_the_seed():
+    _, y, pairs = twins(40)
+    codes = y[:, None]
+    parts = [make_folds("half", codes, codes, pairs, seed) for seed in (0, 0, 1)]
+    (train, test), *others = parts[0]
+    assert not others and len(train) == len(test) == 40
+    assert not set(pairs[train]) & set(pairs[test])
+    assert_array_equal(parts[0][0][1], parts[1][0][1])
+    assert not np.array_equal(parts[0][0][1], parts[2][0][1])
+
+
+def test_members_of_several_tasks_learn_with_the_rows_weights():
+    X, y = two_tasks()
+    weight = np.where(X[:, 3] > 0, 1.0, 1e-6)
+    proba = [
+        WeightedFusionClassifier([("linear", LogisticRegression(C=100.0))], weights=None)
+        .fit(X, y, sample_weight=own)
+        .predict_proba(X)
+        for own in (None, weight)
+    ]
+    for plain, weighted in zip(*proba):
+        assert abs(plain - weighted).max() > 0.01
+
+
+def test_logits_of_rows_that_every_branch_excludes_stay_finite():
+    tiny = np.full((2, 3), 1e-300)
+    tiny[:, 1] = [1e-250, 1e-10]
+    (found,) = combine([[tiny], [tiny]], [0.5, 0.5], "logits")
+    assert_allclose(found.sum(axis=1), 1)
+    assert (found.argmax(axis=1) == 1).all()
