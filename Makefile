@@ -24,7 +24,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
-# Which changes of the code no test notices: hours; results stay in mutants/ between runs.
+# Which changes of the code no test notices: two hours; results stay in mutants/ between runs.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut==3.8.1
 	$(BIN)/python tests/mutate_presets.py
