@@ -24,3 +24,10 @@ __getattr__, __dir__, __all__ = attach(
         "utils": [],
     },
 )
+
+
+def show_versions():
+    """Print what a report of a fault should say; see `sklearn_skin.utils.show_versions`."""
+    from sklearn_skin.utils import show_versions
+
+    show_versions()

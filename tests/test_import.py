@@ -35,6 +35,14 @@ def test_every_public_name_is_there(name):
     assert set(getattr(module, "__all__", [])) <= set(dir(module))
 
 
+def test_versions_of_everything_are_shown(capsys):
+    sklearn_skin.show_versions()
+    shown = capsys.readouterr().out
+    for name in ("python", "torch threads", "GPU", "sklearn_skin", "scikit-learn", "captum"):
+        assert f"{name}: " in shown
+    assert "None" not in shown
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = sklearn_skin.nonsense

@@ -1,10 +1,11 @@
 """Which of the rows' weights and groups an estimator's fit is given."""
 
-import warnings
-
+from sklearn import config_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_skin.utils._warnings import warn_user
 
 
 def metadata_for_fit(estimator, *, sample_weight=None, groups=None):
@@ -67,15 +68,45 @@ def metadata_for_fit(estimator, *, sample_weight=None, groups=None):
     return {f"{prefix}{name}": values for name, values in given.items()}
 
 
+def request_weights(estimator, requested=True):
+    """Say for an estimator that its `fit` is given weights of rows, or is not.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Changed in place; one whose `fit` takes no weights stays as it is.
+    requested : bool, default=True
+        Whether scikit-learn's metadata routing is to give it `sample_weight`. Without routing this
+        changes nothing.
+
+    Returns
+    -------
+    estimator : estimator
+        The same.
+
+    Examples
+    --------
+    >>> from sklearn import config_context
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.utils.metadata_routing import get_routing_for_object
+    >>> from sklearn_skin.utils import request_weights
+    >>> get_routing_for_object(request_weights(StandardScaler())).consumes("fit", ["sample_weight"])
+    {'sample_weight'}
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        # It can only be said while routing is on.
+        with config_context(enable_metadata_routing=True):
+            estimator.set_fit_request(sample_weight=requested)
+    return estimator
+
+
 def _takes_groups(final, sampler):
     if not has_fit_parameter(final, "groups"):
         return False
     # After a sampler there are other rows than `groups` has values; a column goes with its rows.
     if sampler is not None and getattr(final, "group_column", None) is None:
-        warnings.warn(
+        warn_user(
             f"`groups` do not reach {type(final).__name__} behind {type(sampler).__name__}, which "
             "changes the rows: name a `group_column` if it holds rows out.",
-            UserWarning,
-            stacklevel=3,
         )
     return sampler is None

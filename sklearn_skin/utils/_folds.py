@@ -55,7 +55,28 @@ def grouped_folds(strata, groups=None, n_folds=5, random_state=None):
 
 
 def group_codes(groups):
-    """Return groups as numbers from 0; a gap, or a single group, is an error."""
+    """Return groups as numbers from 0, in the order of their first rows.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n,)
+        Name of each row's group.
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a row has no group, or all rows have the same.
+
+    Examples
+    --------
+    >>> from sklearn_skin.utils import group_codes
+    >>> group_codes(["p7", "p2", "p7"]).tolist()
+    [0, 1, 0]
+    """
     groups = np.asarray(groups)
     missing = np.count_nonzero(pd.isna(groups))
     if missing:

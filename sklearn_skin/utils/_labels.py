@@ -1,7 +1,5 @@
 """Labels of one or many tasks to class codes and back."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
@@ -9,6 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
 from sklearn_skin.utils._targets import as_array, narrow_dtype
+from sklearn_skin.utils._warnings import warn_user
 
 MISSING = -1
 
@@ -67,9 +66,9 @@ class LabelCodec:
         known = _sorted_labels(column[~missing_labels(column)], where)
         if self.multi_task and len(known) == 0:
             raise ValueError(f"y has no label{where}: every value is missing.")
-        if not self.multi_task:
-            _check_y(np.asarray(column), multi_output=False, y_numeric=False)
         known = narrow_dtype(known)
+        if not self.multi_task:
+            _check_y(known, multi_output=False, y_numeric=False)
         check_classification_targets(known)
         if classes is None:
             if len(known) < 2:
@@ -83,11 +82,9 @@ class LabelCodec:
             raise ValueError(f"y has labels that `classes` lacks{where}: {unknown}.")
         absent = [label for label in classes.tolist() if label not in known.tolist()]
         if absent:
-            warnings.warn(
+            warn_user(
                 f"no row has the class{'es' * (len(absent) > 1)} {absent}{where}; their "
                 "probabilities are untrained.",
-                UserWarning,
-                stacklevel=4,
             )
         return classes
 
@@ -158,10 +155,9 @@ def as_columns(y):
             raise ValueError(f"y must have shape (n,) or (n, n_tasks); got {y.shape}.")
         columns = list(y.T)
     if len(columns) == 1:
-        warnings.warn(
+        warn_user(
             "A column-vector y was passed when a 1d array was expected.",
             DataConversionWarning,
-            stacklevel=4,
         )
         return columns, False
     return columns, True

@@ -1,5 +1,6 @@
 """Predictions of labels, for one task or several, from probabilities."""
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
@@ -64,6 +65,23 @@ class TaskClassifierMixin(ClassifierMixin):
         """
         proba = self._task_probabilities(X)
         return self._codec.public(proba)
+
+    def predict_log_proba(self, X):
+        """Return the logarithms of the probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, p)
+            Rows with the columns seen in fit.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, C), or list of T arrays of shape (n, C_t)
+            In the order of `classes_`; minus infinity where a probability is 0.
+        """
+        tables = self._task_probabilities(X)
+        with np.errstate(divide="ignore"):
+            return self._codec.public([np.log(proba) for proba in tables])
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy, with several tasks its mean over the tasks.

@@ -98,3 +98,25 @@ def test_classes_that_the_user_gave_stay():
     network = MetadataClassifier(classes=["a", "b", "c", "d"])
     LabelCodec().fit(["a", "b", "c"]).name_absent(network, ["a", "b"])
     assert network.classes == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (pd.Series(["a", "b", None] * 4), ["a", "b"]),
+        (pd.Series(["a", "b", np.nan] * 4, dtype="str"), ["a", "b"]),
+        (pd.Series(["a", "b", None] * 4, dtype="category"), ["a", "b"]),
+        (np.array([0.0, 1.0, np.nan] * 4), [0.0, 1.0]),
+        (pd.Series([0, 1, pd.NA] * 4, dtype="Int64"), [0, 1]),
+        (pd.Series([True, False, None] * 4, dtype="boolean"), [False, True]),
+    ],
+)
+def test_gaps_of_one_task_are_gaps_whatever_the_dtype(y, classes):
+    codec = LabelCodec().fit(y)
+    assert codec.classes_[0].tolist() == classes
+    assert (codec.transform(y)[2::3] == -1).all() and (codec.transform(y)[:2] >= 0).all()
+
+
+def test_an_infinite_label_is_no_gap():
+    with pytest.raises(ValueError, match="infinity"):
+        LabelCodec().fit(np.array([0.0, 1.0, np.inf]))

@@ -48,3 +48,15 @@ def test_an_unknown_number_of_tasks_is_named():
     model = Known([FIRST]).fit(None, ["a", "b", "a"])
     with pytest.raises(ValueError, match="`y_pred` has 1 tasks, `y_true` has 2"):
         model.score(None, [["a", 0], ["b", 1], ["a", 0]])
+
+
+def test_logarithms_are_those_of_the_probabilities():
+    one = Known([FIRST]).fit(None, ["a", "b", "a"])
+    assert_allclose(one.predict_log_proba(None), np.log(FIRST))
+    y = np.array([["a", 0], ["b", 1], ["a", 2]], dtype=object)
+    for ours, table in zip(
+        Known([FIRST, SECOND]).fit(None, y).predict_log_proba(None), [FIRST, SECOND]
+    ):
+        assert_allclose(ours, np.log(table))
+    sure = Known([np.array([[1.0, 0.0]])]).fit(None, ["a", "b"])
+    assert sure.predict_log_proba(None).tolist() == [[0.0, -np.inf]]
