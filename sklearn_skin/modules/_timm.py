@@ -1,4 +1,7 @@
-"""The one place where timm is imported.
+"""The one place where timm is imported; importing this module makes torchvision importable.
+
+Pickles name the classes of this package before those of timm that are in them, so a fitted network
+can be read in a process that has made none.
 
 timm needs torchvision's Python parts only. The torchvision wheel of the package registry is
 built for CUDA; beside a CPU build of torch its compiled library does not load, and importing
@@ -58,8 +61,11 @@ def prepare_torchvision() -> None:
     _LIBRARIES.append(library)
 
 
+prepare_torchvision()
+
+
 def import_timm() -> ModuleType:
-    """Import timm, with torchvision made importable first.
+    """Import timm, which takes a second: only when a network is made.
 
     Returns
     -------
@@ -71,5 +77,4 @@ def import_timm() -> ModuleType:
     >>> import_timm().__name__
     'timm'
     """
-    prepare_torchvision()
     return importlib.import_module("timm")
