@@ -4,9 +4,8 @@ import os
 
 import pandas as pd
 
-from sklearn_skin.image import as_images
+from sklearn_skin.image import as_images, has_image_suffix
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 N_NAMED = 5
 
 
@@ -36,7 +35,7 @@ def _walk(folder, deep):
         # Which of two files of one name is found must not depend on the file system's order.
         folders.sort()
         for name in sorted(names):
-            if name.lower().endswith(SUFFIXES):
+            if has_image_suffix(name):
                 path = os.path.join(place, name)
                 yield path, os.path.relpath(path, folder) if place != str(folder) else name
 
@@ -52,7 +51,7 @@ def find_images(names, listing):
         # Some tables were written on Windows.
         key = name.strip().replace("\\", "/").lower()
         base = key.rsplit("/", 1)[-1]
-        stem = base.rsplit(".", 1)[0] if base.endswith(SUFFIXES) else base
+        stem = base.rsplit(".", 1)[0] if has_image_suffix(base) else base
         return listing.get(key) or listing.get(stem)
 
     return pd.Series(

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "_decoding": ["read_image"],
         "_dtype": ["ImageDtype"],
         "_loading": ["load_pixels"],
+        "_names": ["check_no_images", "has_image_suffix"],
         "_steps": ["ImageStep", "apply_steps"],
     },
 )

@@ -1,7 +1,5 @@
 """Bring raw columns into one form: images, floats, or texts with one spelling per value."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -11,6 +9,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from sklearn_skin.image import ImageDtype, as_images
 from sklearn_skin.preprocessing._columns import MISSING, as_numbers
 from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
+from sklearn_skin.preprocessing._kinds import MISSING_WORDS, check_categories
+from sklearn_skin.utils import list_names, warn_user
 
 _SHOWN_VALUES = 5  # per column, in warnings
 
@@ -60,23 +60,35 @@ class NumberCleaner(MetadataCleaner):
     """Turn numbers, booleans and texts that hold numbers into float64, gaps into NaN.
 
     Columns without any value in `fit` stay empty: nothing is known about their scale.
+
+    Parameters
+    ----------
+    missing_words : sequence of str, default=MISSING_WORDS
+        Texts, in lower case, that are gaps.
     """
 
+    def __init__(self, missing_words=MISSING_WORDS):
+        self.missing_words = missing_words
+
     def fit(self, X, y=None):
-        """Remember which columns hold a value."""
+        """Remember which columns hold a value, and say which hold texts."""
         validate_data(self, X, skip_check_array=True)
-        self.empty_ = [name for name in X.columns if np.isnan(as_numbers(X[name])).all()]
+        self.empty_ = [name for name in X.columns if np.isnan(self._numbers(X[name])).all()]
+        _warn_of_texts({name: _count_words(X[name]) for name in X.columns})
         return self
 
     def transform(self, X):
         """Return X as float64."""
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        columns = {escape(name): as_numbers(X[name]) for name in X.columns}
+        columns = {escape(name): self._numbers(X[name]) for name in X.columns}
         # The scaler saw nothing of them: values that come later would pass at their raw scale.
         for name in self.empty_:
             columns[escape(name)] = np.nan
         return pd.DataFrame(columns, index=X.index, dtype=np.float64)
+
+    def _numbers(self, column):
+        return as_numbers(column, self.missing_words)
 
 
 class CategoryCleaner(MetadataCleaner):
@@ -85,7 +97,7 @@ class CategoryCleaner(MetadataCleaner):
 
     The spelling seen most often in `fit` wins. Case is kept where a categorical dtype declares
     categories that differ by case only. Values not seen in `fit` are left as they are and named
-    in one warning.
+    in one warning, the first time that a column has some.
     """  # noqa: D205
 
     def fit(self, X, y=None):
@@ -101,7 +113,8 @@ class CategoryCleaner(MetadataCleaner):
             counts = counts.sort_values(ascending=False, kind="stable")
             # Of two spellings with one key the later entry stays: the more frequent.
             self.spellings_[name] = {self._key(name, text): text for text in counts.index[::-1]}
-            _warn_of_identifier(name, texts)
+            check_categories(X[name])
+        self._told = set()
         return self
 
     def transform(self, X):
@@ -114,11 +127,11 @@ class CategoryCleaner(MetadataCleaner):
             known = texts.map(lambda text, n=name, s=spellings: s.get(self._key(n, text), text))
             # OneHotEncoder takes None for a category, and NaN for a gap.
             columns[escape(name)] = known.astype(object).where(known.notna(), np.nan)
-            new = [text for text in known.dropna().unique() if text not in spellings.values()]
-            if new:
+            new = known[known.notna() & ~known.isin(spellings.values())]
+            if len(new) and name not in self._told:
                 unseen[name] = new
-        if unseen:
-            _warn_of_unseen(unseen)
+        self._told |= set(unseen)
+        _warn_of_unseen(unseen, len(X))
         return pd.DataFrame(columns, index=X.index, dtype=object)
 
     def _key(self, name, text):
@@ -182,25 +195,38 @@ def _case_matters(dtype):
     return len({text.casefold() for text in texts}) < len(texts)
 
 
-def _warn_of_identifier(name, texts):
-    known = texts.dropna()
-    if len(known) >= 20 and known.nunique() == len(known):
-        warnings.warn(
-            f"column {name!r} has a different text in every row, such as {known.iloc[0]!r}: "
-            "drop it if it is an identifier, or name it in `image_columns` or `group_column`.",
-            UserWarning,
-            stacklevel=2,
+def _count_words(column):
+    """Return the texts of a column of numbers that are none, with their counts."""
+    texts = column[[isinstance(value, str) for value in column]]
+    if len(texts) == 0:
+        return None
+    texts = texts.str.strip()
+    texts = texts[texts != ""]
+    return texts[pd.to_numeric(texts, errors="coerce").isna()].value_counts()
+
+
+def _warn_of_texts(words):
+    parts = []
+    for name, counts in words.items():
+        if counts is not None:
+            gaps = ", ".join(f"{word!r} ({count} times)" for word, count in counts.items())
+            parts.append(f"{name!r}" + (f", with gaps for {gaps}" if gaps else ""))
+    if parts:
+        warn_user(
+            f"columns of texts are read as numbers: {'; '.join(parts)}. A column of dtype category "
+            "stays as it is.",
+            once=("texts", *words),
         )
 
 
-def _warn_of_unseen(unseen):
+def _warn_of_unseen(unseen, n_rows):
     parts = []
-    for name, values in unseen.items():
-        shown = ", ".join(repr(value) for value in values[:_SHOWN_VALUES])
-        more = len(values) - _SHOWN_VALUES
-        parts.append(f"column {name!r}: {shown}" + (f" and {more} more" if more > 0 else ""))
-    warnings.warn(
-        "categories not seen in fit are encoded as all zeros: " + "; ".join(parts) + ".",
-        UserWarning,
-        stacklevel=2,
-    )
+    for name, texts in unseen.items():
+        values = list(dict.fromkeys(texts))
+        shown = list_names(values, _SHOWN_VALUES)
+        parts.append(f"column {name!r}: {shown} ({len(texts)} of {n_rows} rows)")
+    if parts:
+        warn_user(
+            "categories not seen in fit are encoded as all zeros: " + "; ".join(parts) + ".",
+            once=("unseen", *unseen),
+        )

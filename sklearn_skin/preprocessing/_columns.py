@@ -14,19 +14,24 @@ def is_number(dtype):
     return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
 
+def is_gap(value, missing_words=()):
+    """Whether a value of a column of numbers is a blank text, or one that means a gap."""
+    return isinstance(value, str) and value.strip().casefold() in ("", *missing_words)
+
+
 def holds_text(X):
     """Whether an object array holds a text."""
     return any(isinstance(value, str) for value in X.ravel())
 
 
-def as_numbers(column):
+def as_numbers(column, missing_words=()):
     """Return a column as float64, or name the row that is no finite number.
 
-    Texts are read as numbers, blank ones as gaps.
+    Texts are read as numbers; blank ones and missing words, in lower case, as gaps.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype):
         column = column.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
-        column = column.where(column != "", None)
+        column = column.mask([is_gap(value, missing_words) for value in column], None)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # What coerce made NaN though it was no gap is no number.
     wrong = column.notna().to_numpy() & ~np.isfinite(values)

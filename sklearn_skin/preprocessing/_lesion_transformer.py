@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_skin.image import ImageCell, ImageDtype
+from sklearn_skin.image import check_no_images
 from sklearn_skin.preprocessing._cleaning import (
     CategoryCleaner,
     EmptyCategoryFiller,
@@ -18,7 +18,9 @@ from sklearn_skin.preprocessing._cleaning import (
 )
 from sklearn_skin.preprocessing._columns import MISSING
 from sklearn_skin.preprocessing._feature_groups import encoded_name
+from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
+from sklearn_skin.utils import request_weights
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
 CATEGORICAL_IMPUTATIONS = ("most_frequent", "missing")
@@ -75,21 +77,23 @@ class LesionColumnTransformer(ColumnTransformer):
 class _ColumnsOf:
     """Choose the columns of one kind by their dtype; a picklable column selector."""
 
-    def __init__(self, kind, image_columns, group_column):
+    def __init__(self, kind, image_columns="auto", others=(), missing_words=MISSING_WORDS):
         self.kind = kind
         self.image_columns = image_columns
-        self.group_column = group_column
+        self.others = others
+        self.missing_words = missing_words
 
     def __call__(self, X):
         listed = self.image_columns != "auto"
-        named = [*(self.image_columns if listed else []), *_as_list(self.group_column)]
+        named = [*(self.image_columns if listed else []), *self.others]
         lacking = [name for name in named if name not in X.columns]
         if lacking:
             raise ValueError(f"columns are missing: {lacking}; X has {list(X.columns)}.")
         if self.kind == "image" and listed:
             return list(self.image_columns)
         wanted = ("numeric", "categorical") if self.kind == "metadata" else (self.kind,)
-        return [name for name in X.columns if name not in named and _kind(X[name]) in wanted]
+        unnamed = [name for name in X.columns if name not in named]
+        return [name for name in unnamed if kind_of(X[name], self.missing_words) in wanted]
 
     def __repr__(self):
         return f"<{self.kind} columns>"
@@ -100,18 +104,21 @@ def make_lesion_transformer(
     image_columns="auto",
     image_steps=(),
     group_column=None,
+    drop=(),
     imputation="simple",
     scale=True,
     categorical_imputation="most_frequent",
     add_indicator=False,
     keep_empty_features=True,
+    missing_words=MISSING_WORDS,
     image_root=None,
     random_state=None,
 ):
     """Make the ColumnTransformer that prepares a table of lesions for a classifier.
 
-    Columns are told apart by dtype when it is fitted. Image columns pass through
-    `image_steps`. Numbers are imputed and standardised. Texts, categories and booleans get
+    Columns are told apart when it is fitted, by dtype, and texts by what they hold. Image columns
+    pass through `image_steps`. Numbers are imputed and standardised; texts most of which are
+    numbers are read as numbers, and a warning says so. Other texts, categories and booleans get
     one spelling per value (``'Male '`` is ``'male'``, ``'True'`` is ``True``), are imputed and
     one-hot encoded; values not seen in `fit` become all zeros, and one warning names column
     and value. Missing columns are errors; the order of columns and additional ones do not
@@ -140,11 +147,13 @@ def make_lesion_transformer(
     group_column : str or None, default=None
         Column that tells which rows belong together. It passes through as it is, for
         estimators that take `group_column`, and is never a feature.
+    drop : str or list of str, default=()
+        Columns to leave out.
     imputation : {'simple', 'mean', 'neural'} or transformer, default='simple'
         'simple': median of numbers, mode of categories. 'mean': mean instead of median.
         'neural': :class:`NeuralImputer` on numbers and categories together. A transformer, such
-        as ``NeuralImputer(fallback="never")``, is cloned in its place; `add_indicator`,
-        `keep_empty_features` and `random_state` are then its own.
+        as ``NeuralImputer(fallback="never")``, is cloned in its place; `add_indicator` and
+        `keep_empty_features` are then its own, and so is a seed that it has.
     scale : bool, default=True
         Whether to standardise numbers to zero mean and unit variance.
     categorical_imputation : {'most_frequent', 'missing'}, default='most_frequent'
@@ -157,6 +166,8 @@ def make_lesion_transformer(
     keep_empty_features : bool, default=True
         Whether columns without any value in `fit`, as may happen in a fold, keep their place;
         they are constant, whatever comes later.
+    missing_words : sequence of str, default=("?", "-", "n/a", "na", "unknown", …)
+        Texts, in lower case, that are gaps where a column holds numbers.
     image_root : str, path or None, default=None
         Folder that relative paths of lifted image columns start from.
     random_state : int, RandomState instance or None, default=None
@@ -172,7 +183,11 @@ def make_lesion_transformer(
     Raises
     ------
     ValueError
-        If an option is unknown.
+        If an option is unknown. In `fit`, if a column of texts holds names of image files, or
+        more than 100 different texts or at least 20 of which most rows have their own, as
+        identifiers do.
+    TypeError
+        In `fit`, if a column holds dates, lists or dicts.
 
     See Also
     --------
@@ -192,18 +207,20 @@ def make_lesion_transformer(
     _check_option("categorical_imputation", categorical_imputation, CATEGORICAL_IMPUTATIONS)
     image_columns = image_columns if image_columns == "auto" else _as_list(image_columns)
 
+    others = [*_as_list(group_column), *_as_list(drop)]
+
     def columns_of(kind):
-        return _ColumnsOf(kind, image_columns, group_column)
+        return _ColumnsOf(kind, image_columns, others, missing_words)
 
     images = Pipeline([("lift", ImageLifter(image_root)), *_named_steps(image_steps)])
     blocks = [("image", images, columns_of("image"))]
     gaps = {"add_indicator": add_indicator, "keep_empty_features": keep_empty_features}
     imputer = _as_imputer(imputation, random_state=random_state, **gaps)
     if imputer is not None:
-        metadata = _jointly(imputer, scale, categorical_imputation)
+        metadata = _jointly(imputer, scale, categorical_imputation, missing_words)
         blocks.append(("metadata", metadata, columns_of("metadata")))
     else:
-        numeric = _numeric(IMPUTATIONS[imputation], scale, **gaps)
+        numeric = _numeric(IMPUTATIONS[imputation], scale, missing_words, **gaps)
         categorical = _categorical(categorical_imputation, keep_empty_features)
         blocks.append(("numeric", numeric, columns_of("numeric")))
         blocks.append(("categorical", categorical, columns_of("categorical")))
@@ -217,15 +234,20 @@ def make_lesion_transformer(
 def _as_imputer(imputation, **options):
     """Return what fills numbers and categories together, or None where each kind has its own."""
     if not isinstance(imputation, str) and hasattr(imputation, "fit_transform"):
-        return clone(imputation)
+        imputer = clone(imputation)
+        if imputer.get_params().get("random_state", 0) is None:
+            imputer.set_params(random_state=options["random_state"])
+        return imputer
     _check_option("imputation", imputation, IMPUTATIONS)
     return NeuralImputer(**options) if imputation == "neural" else None
 
 
-def _numeric(strategy, scale, **gaps):
+def _numeric(strategy, scale, missing_words, **gaps):
     imputer = NumberImputer(strategy=strategy, **gaps)
-    scaler = StandardScaler() if scale else "passthrough"
-    return Pipeline([("clean", NumberCleaner()), ("impute", imputer), ("scale", scaler)])
+    scaler = _scaler() if scale else "passthrough"
+    return Pipeline(
+        [("clean", NumberCleaner(missing_words)), ("impute", imputer), ("scale", scaler)]
+    )
 
 
 def _categorical(imputation, keep_empty_features):
@@ -237,6 +259,11 @@ def _categorical(imputation, keep_empty_features):
     return Pipeline(
         [("clean", CategoryCleaner()), ("fill", fill), ("impute", imputer), ("encode", _one_hot())]
     )
+
+
+def _scaler():
+    # Weights of rows are the classifier's.
+    return request_weights(StandardScaler(), False)
 
 
 def _own_category(keep_empty_features):
@@ -252,52 +279,30 @@ def _one_hot():
     )
 
 
-def _jointly(imputer, scale, categorical_imputation):
-    numeric, categorical = (_ColumnsOf(k, "auto", None) for k in ("numeric", "categorical"))
+def _jointly(imputer, scale, categorical_imputation, missing_words):
+    kinds = "numeric", "categorical"
+    numeric, categorical = (_ColumnsOf(k, missing_words=missing_words) for k in kinds)
     texts = CategoryCleaner()
     if categorical_imputation == "missing":
         # Filled before the network, which would otherwise guess them.
         texts = Pipeline([("clean", texts), ("impute", _own_category(True))])
     cleaner = ColumnTransformer(
         [
-            ("numeric", NumberCleaner(), numeric),
+            ("numeric", NumberCleaner(missing_words), numeric),
             ("categorical", texts, categorical),
         ],
         verbose_feature_names_out=False,
     )
+    # Cleaned, they are floats and texts.
+    cleaned = make_column_selector
     encoder = ColumnTransformer(
         [
-            ("numeric", StandardScaler() if scale else "passthrough", numeric),
-            ("categorical", _one_hot(), categorical),
+            ("numeric", _scaler() if scale else "passthrough", cleaned(dtype_include=float)),
+            ("categorical", _one_hot(), cleaned(dtype_exclude=float)),
         ],
         verbose_feature_names_out=False,
     )
     return Pipeline([("clean", cleaner), ("impute", imputer), ("encode", encoder)])
-
-
-def _kind(column):
-    """Return the kind of a column: image, numeric or categorical."""
-    dtype = column.dtype
-    if isinstance(dtype, ImageDtype):
-        return "image"
-    if pd.api.types.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
-        return "categorical"
-    if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
-        return "numeric"
-    if pd.api.types.is_object_dtype(dtype):
-        # pandas makes a column of objects of cells that are put together one by one.
-        if any(isinstance(value, ImageCell) for value in column):
-            return "image"
-        # Numbers read from JSON or a data base beside None come as objects.
-        content = pd.api.types.infer_dtype(column, skipna=True)
-        numbers = ("integer", "floating", "mixed-integer-float", "decimal")
-        return "numeric" if content in numbers else "categorical"
-    if pd.api.types.is_string_dtype(dtype):
-        return "categorical"
-    raise TypeError(
-        f"column {column.name!r} has dtype {dtype}, which is neither image, number, text, "
-        "category nor boolean: convert or drop it."
-    )
 
 
 def _named_steps(image_steps):
@@ -330,6 +335,7 @@ def _as_list(columns):
 
 
 def _as_frame(X):
+    check_no_images(X)
     if not hasattr(X, "columns"):
         X = X if hasattr(X, "ndim") else np.asarray(X)
         if X.ndim != 2:

@@ -5,9 +5,8 @@ from pandas import DataFrame
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods
 
+from sklearn_skin.image import has_image_suffix
 from sklearn_skin.sampling._rows import image_columns
-
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class SyntheticSampler(BaseSampler):
@@ -129,7 +128,7 @@ def _columns_of_images(X):
     for name in X.columns.difference(list(found), sort=False):
         # The first value that is there tells: paths and pictures do not share a column with others.
         first = next((value for value in X[name] if isinstance(value, str) or _is_array(value)), "")
-        if _is_array(first) or first.lower().endswith(_SUFFIXES):
+        if _is_array(first) or has_image_suffix(first):
             found.add(name)
     return [name for name in X.columns if name in found]
 

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def make_table(n=40, seed=0):
     rng = np.random.RandomState(seed)
     X = pd.DataFrame(
         {
-            "image": as_images([np.full((6, 6, 3), i, dtype=np.uint8) for i in range(n)]),
+            "image": as_images([np.full((6, 6, 3), i % 256, dtype=np.uint8) for i in range(n)]),
             "age": rng.uniform(20, 80, n).round(),
             "sex": rng.choice(["female", "male"], n),
             "site": pd.Categorical(rng.choice(["arm", "back", "upper_arm"], n)),
@@ -141,6 +142,8 @@ def test_spellings_of_one_value_are_one_feature(imputation):  # FAILURES 21
     sex = ["male", "Male ", " MALE", "male", "female", "Female"] * 3
     itch = [True, "True", "true ", False, "False", None] * 3
     X = pd.DataFrame({"sex": sex, "itch": itch, "grade": ["3", "3.0", 3, 3.0, "2", 2.0] * 3})
+    # Texts that are numbers are numbers unless they are declared to be categories.
+    X["grade"] = X["grade"].astype("category")
     transformer = make_lesion_transformer(imputation=imputation, random_state=0)
     out = fit_quietly(transformer, X).transform(X)
     wanted = {"sex=female", "sex=male", "itch=False", "itch=True", "grade=2", "grade=3"}
@@ -261,16 +264,107 @@ def test_the_group_column_is_never_a_feature_and_may_be_absent_later():
         make_lesion_transformer(group_column="doctor").fit(X)
 
 
-def test_identifiers_are_pointed_out():
-    X = make_table().assign(patient=lambda t: t.index)
-    with pytest.warns(UserWarning, match="column 'patient' has a different text in every row"):
-        make_lesion_transformer().fit(X)
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+@pytest.mark.parametrize("n_rows_each", [1, 2])
+def test_identifiers_are_refused(imputation, n_rows_each):  # FAILURES 42
+    X = make_table(300)
+    X["patient"] = [f"p{i // n_rows_each}" for i in range(300)]
+    message = f"column 'patient' holds {300 // n_rows_each} different texts in 300 rows, such as "
+    with pytest.raises(ValueError, match=message + "'p0'.*`group_column` or `drop`"):
+        make_lesion_transformer(imputation=imputation).fit(X)
+    fitted = make_lesion_transformer(imputation=imputation, drop="patient", random_state=0).fit(X)
+    assert not any("patient" in name for name in fitted.get_feature_names_out())
+    # New patients need not have what is dropped.
+    assert len(fitted.transform(X.drop(columns="patient")[:3])) == 3
 
 
-def test_dates_are_refused_by_name():
-    X = make_table().assign(visit=pd.Timestamp("2020-01-01"))
-    with pytest.raises(TypeError, match="column 'visit' has dtype datetime64"):
+def test_categories_that_are_declared_may_be_many():
+    X = make_table(100).assign(doctor=pd.Categorical([f"d{i // 2}" for i in range(100)]))
+    out = make_lesion_transformer(group_column="patient").fit_transform(X)
+    assert sum(name.startswith("doctor=") for name in out) == 50
+
+
+def test_names_of_image_files_are_no_categories():  # FAILURES 42
+    X = make_table(8).assign(file=[f"images/{i}.JPG" for i in range(7)] + [None])
+    message = "column 'file' holds names of image files, such as 'images/0.JPG': name it in "
+    with pytest.raises(ValueError, match=message + "`image_columns`, or in `drop`"):
+        make_lesion_transformer(group_column="patient").fit(X)
+    made = make_lesion_transformer(group_column="patient", drop=["file"]).fit(X)
+    assert list(made.transform(X).select_dtypes("image")) == ["image"]
+    lifted = make_lesion_transformer(group_column="patient", image_columns="file").fit(X)
+    assert list(lifted.transform(X).select_dtypes("image")) == ["file"]
+
+
+@pytest.mark.parametrize("imputation", IMPUTATIONS)
+def test_texts_that_are_numbers_are_numbers(imputation):
+    ages = ["34", " 56.5", "Unknown", "?", "", None, "41", "n/a"] * 3
+    X = make_table(24).assign(age=ages)
+    transformer = make_lesion_transformer(
+        imputation=imputation, scale=False, group_column="patient", random_state=0
+    )
+    message = (
+        r"texts are read as numbers: 'age', with gaps for 'Unknown' \(3 times\), "
+        r"'\?' \(3 times\), 'n/a' \(3 times\)\."
+    )
+    with pytest.warns(UserWarning, match=message):
+        out = transformer.fit(X).transform(X)
+    assert_allclose(out["age"].iloc[[0, 1, 6]], [34, 56.5, 41])
+    median = float(out["age"].iloc[2])
+    assert 34 <= median <= 56.5
+    later = transformer.transform(X[:2].assign(age=["unknown", "12"]))["age"]
+    assert_allclose(later, [median, 12], rtol=0.5)
+
+
+def test_words_for_gaps_are_the_user_s():
+    X = pd.DataFrame({"size": ["3", "4", "zu klein", "5"]})
+    with pytest.raises(ValueError, match="'size' must hold finite numbers; got 'zu klein' in row"):
         make_lesion_transformer().fit(X)
+    transformer = make_lesion_transformer(scale=False, missing_words=("zu klein",))
+    with pytest.warns(UserWarning, match="read as numbers"):
+        assert transformer.fit_transform(X)["size"].tolist() == [3, 4, 4, 5]
+
+
+def test_a_category_may_be_called_unknown():
+    X = pd.DataFrame({"skin": ["light", "unknown", "dark", "unknown"]})
+    assert "skin=unknown" in fit_quietly(make_lesion_transformer(), X).get_feature_names_out()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.Timestamp("2020-01-01"), "column 'visit' has dtype datetime64"),
+        ([date(2020, 1, i + 1) for i in range(10)], "column 'visit' holds a date in row 'row0'"),
+        (["2020-01-31"] * 10, "column 'visit' holds dates, such as '2020-01-31'"),
+        (["31.1.2020"] * 10, "column 'visit' holds dates, such as '31.1.2020'"),
+        ([None, *[[1, 2]] * 9], "column 'visit' holds a list in row 'row1'"),
+        ([{"a": 1}] * 10, "column 'visit' holds a dict in row 'row0'"),
+        ([np.zeros((2, 2, 3), np.uint8)] * 10, "column 'visit' holds a ndarray in row 'row0'"),
+    ],
+)
+def test_other_values_are_refused_by_name(values, message):
+    X = make_table(10).assign(visit=values)
+    with pytest.raises(TypeError, match=message):
+        make_lesion_transformer(group_column="patient").fit(X)
+
+
+def test_unseen_categories_are_told_of_once_per_fit_and_line():
+    X = pd.DataFrame({"site": ["arm", "back"] * 4})
+    new = pd.DataFrame({"site": ["toe", "arm", "ear"]})
+    transformer = make_lesion_transformer()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for k in range(3):
+            # As folds do: a fit each, and other new values.
+            fitted = clone(transformer).fit(X)
+            for _ in range(2):
+                fitted.transform(new[k:])
+        fitted.transform(new)
+        clone(transformer).fit(X).transform(new)
+    assert [str(w.message).split(": ", 1)[1] for w in caught] == [
+        "column 'site': 'toe', 'ear' (2 of 3 rows).",
+        "column 'site': 'toe', 'ear' (2 of 3 rows).",
+    ]
+    assert all(w.filename == __file__ for w in caught)
 
 
 def test_cross_validation_and_grid_search_reach_nested_parameters():
