@@ -1,6 +1,5 @@
 """Pixels of many rows: decode, correct, resize, through the cache."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn_skin.image._array import ImageArray, as_images
 from sklearn_skin.image._cache import PixelCache, as_cache, hash_bytes, make_key
 from sklearn_skin.image._decoding import as_size, decode, read_bytes, resize_pixels
 from sklearn_skin.image._steps import ImageStep, apply_steps
+from sklearn_skin.utils import list_names, warn_user
 
 # Part of every key: raise it when decoding, a correction or resizing changes its result.
 _VERSION = 1
@@ -99,11 +99,10 @@ def load_pixels(
                     pixels[rows], present[rows] = result, True
     if failures:
         n_rows = len(images) - int(present.sum()) - int(images.isna().sum())
-        warnings.warn(
+        warn_user(
             f"{n_rows} of {len(images)} images cannot be read and are treated as missing; "
             f"the first: {_describe(failures[0], row_names, column)}",
-            UserWarning,
-            stacklevel=2,
+            once=("unreadable", column),
         )
     return pixels, present
 
@@ -194,7 +193,10 @@ def _describe(
     failure: tuple[int, Exception], row_names: Sequence[Any] | None, column: str | None
 ) -> ImageDecodeError:
     row, error = failure
-    label = row if row_names is None else row_names[row]
-    where = f"row {label!r}" + ("" if column is None else f", column {column!r}")
-    hint = 'Pass on_error="missing" to treat such images as missing.'
+    label = list_names([row if row_names is None else row_names[row]])
+    where = f"row {label}" + ("" if column is None else f", column {column!r}")
+    hint = (
+        'With on_error="missing", load_pixels and the networks take such images for missing, '
+        "networks where they have allow_missing_images=True."
+    )
     return ImageDecodeError(f"{where}: {error}\n{hint}")

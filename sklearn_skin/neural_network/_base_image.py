@@ -4,7 +4,7 @@ from sklearn_skin.modules import MetadataNet, make_backbone
 from sklearn_skin.neural_network._base import BaseNetwork
 from sklearn_skin.neural_network._parameters import ImageParameters
 from sklearn_skin.neural_network._table import find_image_columns
-from sklearn_skin.utils import Choice
+from sklearn_skin.utils import Choice, list_names
 
 # A backbone and neighbours of its family, which a search may try in its place.
 _FAMILIES = (
@@ -29,8 +29,8 @@ class BaseImageNetwork(BaseNetwork):
     """Base of the classifiers of images, and of images with metadata.
 
     A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes its
-    network in `make_module`; `make_loss` and `choose_images` may be its own, too. An X without
-    image columns is classified by a perceptron, unless the network can do without images.
+    network in `make_module`; `make_loss` and `choose_images` may be its own, too. An array, or
+    ``image_columns=[]``, is classified by a perceptron, unless the network can do without images.
 
     Parameters
     ----------
@@ -82,6 +82,7 @@ class BaseImageNetwork(BaseNetwork):
         tta=1,
         branch_weights="mean",
         allow_missing_images=False,
+        on_error="raise",
         modality_dropout=0.0,
         cache_dir="auto",
         **common,
@@ -96,6 +97,7 @@ class BaseImageNetwork(BaseNetwork):
         self.tta = tta
         self.branch_weights = branch_weights
         self.allow_missing_images = allow_missing_images
+        self.on_error = on_error
         self.modality_dropout = modality_dropout
         self.cache_dir = cache_dir
 
@@ -132,7 +134,16 @@ class BaseImageNetwork(BaseNetwork):
         return ranges
 
     def _find_images(self, X):
-        return find_image_columns(X, self.image_columns)
+        images = find_image_columns(X, self.image_columns)
+        # A table without names is an array of numbers, as scikit-learn's checks pass it.
+        named = any(isinstance(name, str) for name in getattr(X, "columns", ()))
+        if not images and named and isinstance(self.image_columns, str):
+            raise ValueError(
+                f"{type(self).__name__} finds no image in X, whose columns are "
+                f"{list_names(X.columns)}. Name columns of paths in `image_columns` of "
+                "make_lesion_transformer; with image_columns=[] it learns from metadata alone."
+            )
+        return images
 
     def _choose(self, images, metadata):
         if not images:

@@ -30,7 +30,15 @@ class LesionDataset(Dataset):
     """
 
     def __init__(
-        self, table, size, *, cache=None, codes=None, sample_weight=None, missing_ok=False
+        self,
+        table,
+        size,
+        *,
+        cache=None,
+        codes=None,
+        sample_weight=None,
+        missing_ok=False,
+        on_error="raise",
     ):
         self.table = table
         self.size = size
@@ -38,6 +46,7 @@ class LesionDataset(Dataset):
         self.codes = codes
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
+        self.on_error = on_error
         self.features: list[Tensor] | None = None
         n_bytes = len(table) * len(table.images) * np.prod(size or (0, 0)) * 3
         self.pixels = self._load(table) if n_bytes <= MAX_BYTES_IN_MEMORY else None
@@ -80,9 +89,9 @@ class LesionDataset(Dataset):
     def _load(self, table):
         if not table.images:
             return None
-        names = table.row_names
+        how = {"cache": self.cache, "row_names": table.row_names, "on_error": self.on_error}
         loaded = [
-            load_pixels(images, self.size, cache=self.cache, row_names=names, column=name)
+            load_pixels(images, self.size, column=name, **how)
             for name, images in table.images.items()
         ]
         present = np.stack([here for _, here in loaded], axis=1)

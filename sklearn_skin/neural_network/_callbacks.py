@@ -1,6 +1,5 @@
 """What happens between epochs: scores, schedules, averaged weights, progress."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from sklearn_skin.neural_network._branch_weights import combine_branches, weigh_branches
 from sklearn_skin.neural_network._scorers import KnownPredictions, takes_weights
+from sklearn_skin.utils import warn_user
 
 
 def make_callbacks(recipe, data):
@@ -173,11 +173,9 @@ class WeightAveraging(Callback):
         """Put the average into the network."""
         average, self.average_ = self.average_, None
         if average is None:
-            warnings.warn(
+            warn_user(
                 "early stopping ended training before the epochs that `averaging` takes; "
                 "no weights were averaged.",
-                UserWarning,
-                stacklevel=2,
             )
         else:
             net.module_.load_state_dict(average.module.state_dict())

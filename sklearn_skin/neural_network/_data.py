@@ -1,6 +1,5 @@
 """The rows of a fit: checked, encoded, and parted for validation where a fit needs it."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,13 @@ from sklearn_skin.neural_network._table import (
     read_columns,
     read_features,
 )
-from sklearn_skin.utils import LabelCodec, check_labelled, check_validation_rows, grouped_folds
+from sklearn_skin.utils import (
+    LabelCodec,
+    check_labelled,
+    check_validation_rows,
+    grouped_folds,
+    warn_user,
+)
 
 
 @dataclass(frozen=True)
@@ -165,10 +170,8 @@ def _split_rows(strata, fraction, seed):
     n_valid = int(np.ceil(fraction * len(strata)))
     splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
     if counts.min() < 2 or n_valid < len(counts) or len(strata) - n_valid < len(counts):
-        warnings.warn(
+        warn_user(
             "the validation split inside fit is not stratified: a class has too few rows.",
-            UserWarning,
-            stacklevel=5,
         )
         splitter = ShuffleSplit(1, test_size=fraction, random_state=seed)
     return next(splitter.split(strata, strata))

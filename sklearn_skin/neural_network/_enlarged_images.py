@@ -4,6 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from sklearn_skin.image import ImageArray
+from sklearn_skin.utils import list_names
 
 
 def find_enlarged(images, folder, row_names, column):
@@ -41,7 +42,7 @@ def find_enlarged(images, folder, row_names, column):
         files[path.stem].append(path)
     found = []
     for name, cell in zip(row_names, images.cells):
-        here = f"row {name!r}, column {column!r}:"
+        here = f"row {list_names([name])}, column {column!r}:"
         if cell is not None and not isinstance(cell, str):
             raise ValueError(
                 f"{here} a picture in memory has no file name to look for in the folder of "

@@ -117,6 +117,7 @@ def make_dataset(table, recipe, codes=None, sample_weight=None):
         codes=codes,
         sample_weight=sample_weight,
         missing_ok=recipe.allow_missing_images,
+        on_error=recipe.on_error,
     )
 
 

@@ -35,7 +35,9 @@ class JointFusionClassifier(BaseImageNetwork):
     Parameters
     ----------
     fusion : str, default="concat"
-        Fusion operator, a key of `sklearn_skin.modules.fusion.FUSIONS`.
+        Fusion operator: "concat", "weighted_concat", "hadamard", "tensor", "bilinear", "gated",
+        "self_attention", "cross_attention", "metablock", "metanet", "mutual_attention" or "mmfa"
+        (the keys of `sklearn_skin.modules.fusion.FUSIONS`).
     fusion_options : dict, default=None
         Parameters of the operator, such as ``{"tokens": "vector"}``.
     fusion_metadata : {"auto", "raw", "encoded"}, default="auto"

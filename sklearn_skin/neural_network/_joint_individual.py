@@ -27,7 +27,9 @@ class JointIndividualFusionClassifier(BaseImageNetwork):
     Parameters
     ----------
     fusion : str, default="mmfa"
-        Fusion operator, a key of `sklearn_skin.modules.fusion.FUSIONS`.
+        Fusion operator: "concat", "weighted_concat", "hadamard", "tensor", "bilinear", "gated",
+        "self_attention", "cross_attention", "metablock", "metanet", "mutual_attention" or "mmfa"
+        (the keys of `sklearn_skin.modules.fusion.FUSIONS`).
     beta : float, default=0.5
         Weight β in [0, 1] of the image's loss; the metadata's is 1 - β.
     fusion_options : dict, default=None

@@ -3,13 +3,13 @@
 import inspect
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from sklearn_skin.neural_network._optimisers import AVERAGES, LOSSES, LR_SCHEDULES, OPTIMIZERS
+from sklearn_skin.utils import did_you_mean
 
 _SECTION = "Parameters\n    ----------\n"
 CHANCE = Interval(Real, 0, 1, closed="left")
@@ -136,8 +136,9 @@ class ImageParameters:
     Parameters
     ----------
     image_columns : "auto", str or list of str, default="auto"
-        Columns of X that hold images. "auto" takes the columns of dtype `image`; a text
-        column of paths may be named. All other numeric columns are metadata.
+        Columns of X that hold images. "auto" takes the columns of dtype `image`, of which there
+        must be one; a text column of paths may be named; ``[]`` learns from metadata alone. All
+        other numeric columns are metadata.
     backbone : str, default="resnet18"
         Name of a timm model, "dermiresnet" or "dermiresnet_bn".
     weights : "imagenet", path or None, default="imagenet"
@@ -158,6 +159,9 @@ class ImageParameters:
         alone, or given.
     allow_missing_images : bool, default=False
         Replace a missing image by a learned token. Otherwise a row that lacks one is an error.
+    on_error : {"raise", "missing"}, default="raise"
+        What to do about images that cannot be read: raise, or take them for missing and warn with
+        their number, which needs `allow_missing_images`.
     modality_dropout : float, default=0.0
         Chance in [0, 1) that training hides an image, or a group of metadata, of a row where
         something else is known.
@@ -175,6 +179,7 @@ class ImageParameters:
         "tta": [Options(Integral, {1, 4, 6})],
         "branch_weights": [StrOptions({"mean", "search", "fusion"}), "array-like", dict],
         "allow_missing_images": ["boolean"],
+        "on_error": [StrOptions({"raise", "missing"})],
         "modality_dropout": [CHANCE],
         "cache_dir": [str, HasMethods("__fspath__"), None],
     }
@@ -259,6 +264,5 @@ def _entries(sources):
 
 def refuse_parameter(estimator, name):
     """Say by the name of the class that was called that it has no such parameter."""
-    close = get_close_matches(name, type(estimator)._get_param_names(), n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
+    hint = did_you_mean(name, type(estimator)._get_param_names())
     raise TypeError(f"{type(estimator).__name__} has no parameter {name!r}{hint}")

@@ -91,13 +91,14 @@ _NO_IMAGES = {
     "freeze": None,
     "image_size": None,
     "modality_dropout": 0.0,
+    "on_error": "raise",
     "tta": 1,
     "weights": None,
 }
 
 
 # What a fitted network takes anew; all other parameters are in its weights.
-_AT_PREDICTION = ("cache_dir", "tta")
+_AT_PREDICTION = ("cache_dir", "on_error", "tta")
 LOSS_COLUMNS = ("valid_loss", "train_loss")
 
 
@@ -143,6 +144,8 @@ def _check_contradictions(given):
         raise ValueError(
             "`sampler` and `class_weight` both correct the class imbalance; set one to None."
         )
+    if given["on_error"] == "missing" and not given["allow_missing_images"]:
+        raise ValueError("on_error='missing' needs allow_missing_images=True.")
 
 
 def _watches(schedule):

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _get_feature_names, check_array
 
-from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images
+from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images, check_no_images
 from sklearn_skin.preprocessing import feature_groups
-from sklearn_skin.utils import check_table, row_names
+from sklearn_skin.utils import check_table, list_names, row_names
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ def learn_features(X, estimator):
 
 def check_features(X, estimator, name="X"):
     """Return a plain numeric table or array as float32, or scikit-learn's error about it."""
+    check_no_images(X)
     return check_array(X, dtype=np.float32, estimator=estimator, input_name=name)
 
 
@@ -195,7 +196,7 @@ def _as_matrix(X, names):
         row, column = np.argwhere(~finite)[0]
         value = "NaN" if np.isnan(matrix[row, column]) else "infinity"
         raise ValueError(
-            f"Input X contains {value}: row {X.index[row]!r}, column {names[column]!r}. "
-            "make_lesion_transformer() imputes missing metadata."
+            f"Input X contains {value}: row {list_names(X.index[[row]])}, column "
+            f"{names[column]!r}. make_lesion_transformer() imputes missing metadata."
         )
     return matrix

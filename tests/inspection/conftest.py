@@ -61,7 +61,9 @@ def pipeline(lesions):
 @pytest.fixture(scope="session")
 def own_net():
     def make(make_module, X, y, **options):
-        return OwnClassifier(make=make_module, **(TINY | options)).fit(X, y)
+        images = "auto" if any(dtype == "image" for dtype in X.dtypes) else []
+        options = TINY | {"image_columns": images} | options
+        return OwnClassifier(make=make_module, **options).fit(X, y)
 
     return make
 

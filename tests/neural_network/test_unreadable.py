@@ -1,0 +1,69 @@
+"""Images that cannot be read: an error that says what to do, or missing images."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from sklearn_skin.exceptions import ImageDecodeError
+from sklearn_skin.image import as_images
+from sklearn_skin.neural_network import JointFusionClassifier
+
+SETTINGS = {"backbone": "test_resnet", "weights": None, "image_size": 32, "max_epochs": 1}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """16 rows, of which the files of two are cut."""
+    rng, paths = np.random.default_rng(0), []
+    for i in range(16):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(paths[-1])
+    for i in (3, 7):
+        paths[i].write_bytes(paths[i].read_bytes()[:100])
+    X = pd.DataFrame({"image": as_images(paths), "age": rng.normal(size=16)})
+    return X, np.arange(16) % 2
+
+
+def make_net(**settings):
+    return JointFusionClassifier(**SETTINGS, random_state=0, cache_dir=None, **settings)
+
+
+def test_by_default_they_are_an_error_that_says_what_to_do(table):  # FAILURES 10
+    message = "row 3, column 'image': .*3.png(.|\n)*on_error=\"missing\".*allow_missing_images=True"
+    with pytest.raises(ImageDecodeError, match=message):
+        make_net().fit(*table)
+
+
+def test_they_are_missing_images_where_that_is_asked_for(table):  # FAILURES 10
+    X, y = table
+    net = make_net(allow_missing_images=True, on_error="missing")
+    with pytest.warns(UserWarning, match="2 of 16 images cannot be read .* the first: row 3, "):
+        net.fit(X, y)
+    with pytest.warns(UserWarning, match="2 of 16 images cannot be read"):
+        proba = net.predict_proba(X)
+    gone = X.assign(image=X["image"].where(~X.index.isin([3, 7])))
+    assert_allclose(net.predict_proba(gone), proba, atol=1e-6)
+
+
+def test_new_rows_may_be_tolerated_after_a_strict_fit(table):
+    X, y = table
+    good = ~X.index.isin([3, 7])
+    net = make_net(allow_missing_images=True).fit(X[good], y[good])
+    with pytest.raises(ImageDecodeError):
+        net.predict(X)
+    with pytest.warns(UserWarning, match="2 of 16 images cannot be read"):
+        assert len(net.set_params(on_error="missing").predict(X)) == 16
+
+
+def test_tolerance_needs_a_stand_in(table):
+    with pytest.raises(ValueError, match="on_error='missing' needs allow_missing_images=True"):
+        make_net(on_error="missing").fit(*table)
+
+
+def test_rows_are_named_as_users_write_them(table):
+    X, y = table
+    X.loc[5, "age"] = np.nan
+    with pytest.raises(ValueError, match="NaN: row 5, column 'age'"):
+        make_net().fit(X, y)
