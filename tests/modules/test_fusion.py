@@ -459,6 +459,8 @@ def test_a_head_of_split_mmfa_sees_one_modality_and_a_mixed_one_both(heads, sees
             "`heads` and `product` are of tokens='features' alone; got .* 'elementwise'",
         ),
         ("mmfa", {"heads": "split", "tokens": "modality"}, "`heads` and `product` are of tokens"),
+        ("mmfa", {"nheads": 4}, r"'mmfa' has no option 'nheads', only \['dim', .*mean 'n_heads'"),
+        ("concat", {"dim": 4}, r"'concat' has no option 'dim', only \[\]\."),
         ("mmfa", {"dim": 12}, "`dim` must be a multiple of `n_heads`; got 12 and 8"),
         ("mmfa", {"n_heads": 0}, "`dim` must be a multiple of `n_heads`; got 256 and 0"),
         ("mutual_attention", {"dim": 12}, "`dim` must be a multiple of `n_heads`; got 12 and 8"),

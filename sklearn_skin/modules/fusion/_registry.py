@@ -1,10 +1,12 @@
 """Fusion operators by name."""
 
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from sklearn_skin.modules.fusion import OPERATORS
 from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.utils import did_you_mean
 
 
 def load_operators(table: dict[str, tuple[str, str]]) -> dict[str, type[FusionOperator]]:
@@ -48,7 +50,7 @@ def make_fusion(name: str, image_dim: int, metadata_dim: int, **options: Any) ->
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the operator has no such option.
 
     Examples
     --------
@@ -61,5 +63,12 @@ def make_fusion(name: str, image_dim: int, metadata_dim: int, **options: Any) ->
     ValueError: `fusion` must be one of ['concat', ...]; got 'nonsense'.
     """
     make: Any = find_fusion(name)  # the constructors' options differ
+    known = list(signature(make).parameters)[2:]
+    for option in options:
+        if option not in known:
+            hint = did_you_mean(option, known)
+            raise ValueError(
+                f"`fusion_options`: {name!r} has no option {option!r}, only {known}{hint}"
+            )
     operator: FusionOperator = make(image_dim, metadata_dim, **options)
     return operator
