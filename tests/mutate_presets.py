@@ -1,4 +1,4 @@
-"""Change every value of `presets.py` in turn, and list the changes that no test notices.
+"""Change every value of `presets/_recipes.py` in turn, and list the changes that no test notices.
 
 ``python tests/mutate_presets.py`` prints the counts and the survivors; it takes a minute. A key
 that is dropped survives where its value is the estimator's default anyway. The code of functions
@@ -12,10 +12,10 @@ import types
 import warnings
 from pathlib import Path
 
-from sklearn_skin import presets
+from sklearn_skin.presets import _make_preset, _recipes
 
 TESTS = Path(__file__).parent / "test_presets.py"
-SOURCE = Path(presets.__file__).read_text(encoding="utf-8")
+SOURCE = Path(_recipes.__file__).read_text(encoding="utf-8")
 
 
 def load_tests():
@@ -84,11 +84,11 @@ def drop(lists, i):
 
 def survives(tree, tests):
     """Return whether all tests pass with the module that the tree is now."""
-    module = types.ModuleType(presets.__name__)
-    sys.modules[presets.__name__] = module
+    module = types.ModuleType(_recipes.__name__)
+    sys.modules[_recipes.__name__] = module
     try:
-        exec(compile(ast.unparse(tree), "presets.py", "exec"), module.__dict__)
-        tests.PRESETS, tests.make_preset = module.PRESETS, module.make_preset
+        exec(compile(ast.unparse(tree), "_recipes.py", "exec"), module.__dict__)
+        tests.PRESETS = _make_preset.PRESETS = module.PRESETS
         for name, key in tests.SETTINGS:
             tests.test_a_setting_is_what_its_source_states(name, key)
         for name in tests.PUBLISHED.RECIPES:
@@ -118,7 +118,7 @@ def main():
         undo()
         counts["survived" if alive else "killed"] += 1
         if alive:
-            print(f"presets.py:{node.lineno}: {what}   {lines[node.lineno - 1].strip()}")
+            print(f"_recipes.py:{node.lineno}: {what}   {lines[node.lineno - 1].strip()}")
     print(counts)
 
 

@@ -7,12 +7,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax
+from sklearn import config_context
 from sklearn.metrics import balanced_accuracy_score
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.ensemble import FusionM4NetClassifier
 from sklearn_skin.ensemble._second_stage import make_second_stage
 from sklearn_skin.modules import make_augmentation
+from sklearn_skin.preprocessing import NeuralImputer
 from sklearn_skin.presets import PRESETS, make_preset
 
 # Widths that attention between stages needs, or the smallest network otherwise.
@@ -170,5 +172,73 @@ def test_nested_parameters_and_bad_names():
     assert model["prep"].get_params()["image__shadesofgray__power"] == 3.0
     with pytest.raises(ValueError, match="`name` must be one of"):
         make_preset("resnet")
-    with pytest.raises(ValueError, match="Invalid parameter 'foo'"):
+    with pytest.raises(ValueError, match="got 'fusion4net'; did you mean 'fusionm4net'"):
+        make_preset("fusion4net")
+    with pytest.raises(ValueError, match="no part of 'jif-mmfa' has a parameter 'foo'"):
         make_preset("jif-mmfa", foo=1)
+    with pytest.raises(ValueError, match="'max_epoch'; did you mean 'max_epochs'"):
+        make_preset("jif-mmfa", max_epoch=1)
+    with pytest.raises(ValueError, match="no part of 'fusionm4net' has a parameter 'first_stage'"):
+        make_preset("fusionm4net", first_stage=None)
+
+
+@pytest.mark.parametrize("name", ["S3", "s3", "JIF-MMFA", "jif_mmfa", "JIF MMFA"])
+def test_a_preset_is_known_by_its_system_and_however_it_is_written(name):
+    assert make_preset(name)["net"].fusion == "mmfa"
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_overrides_reach_every_part_that_has_them(name):
+    settings = {"group_column": "patient", "random_state": 7, "image_columns": ["path"]}
+    model = make_preset(name, **settings, image_root="images", drop=("doctor",))
+    network = network_of(model)
+    parts = [network, *model.named_steps.values()]
+    for key, value in settings.items():
+        for part in parts:
+            if key in part.get_params(deep=False):
+                assert getattr(part, key) == value
+    prep = model["prep"]
+    assert prep.get_params()["image__lift__root"] == "images"
+    assert ("group", "passthrough", ["patient"]) in prep.transformers
+    lesions = make_lesions(30, image_size=32, missing_rate=0, random_state=0)
+    X = lesions.data[["age", "sex"]].assign(path=None, patient="A", doctor="B")
+    made = list(prep.fit_transform(X))
+    assert "age" in made and "patient" in made and "path" in made
+    assert not any(feature.startswith(("patient=", "doctor")) for feature in made)
+
+
+def test_a_meta_estimator_takes_its_own_parameters():
+    model = make_preset("fusionm4net", second_stage="logistic_regression", cv=2, lr=0.1)["model"]
+    assert (model.second_stage, model.cv, model.first_stage.lr) == ("logistic_regression", 2, 0.1)
+
+
+def test_an_imputer_is_seeded_with_the_rest():
+    prep = make_preset("sr-fusion", random_state=3)["prep"]
+    assert prep.get_params()["metadata__impute__random_state"] == 3
+    # One that says its own seed keeps it.
+    imputer = NeuralImputer(random_state=5)
+    prep = make_preset("sr-fusion", random_state=3, imputation=imputer)["prep"]
+    assert prep.get_params()["metadata__impute__random_state"] == 5
+
+
+def test_a_group_column_is_no_feature_of_a_preset():
+    lesions = make_lesions(40, image_size=32, images_per_lesion=2, random_state=0)
+    X = lesions.data.assign(patient=lesions.groups)
+    small = SMALL | {"backbone": "test_resnet", "weights": None}
+    model = make_preset("jif-mmfa", group_column="patient", **small).fit(X, lesions.target)
+    assert not any("patient" in name for name in model["net"].metadata_names_)
+    assert model.predict(lesions.data).shape == (len(X),)
+
+
+@pytest.mark.parametrize("name", ["jif-mmfa", "fusionm4net"])
+def test_sample_weights_are_routed_to_the_network_alone(name, lesions):
+    data = lesions[name == "fusionm4net"]
+    weight = np.linspace(0, 1, len(data.target))
+    backbone = {"backbone": "test_resnet", "weights": None, "early_stopping": False}
+    proba = []
+    with config_context(enable_metadata_routing=True):
+        for sample_weight in (weight, 1 - weight):
+            model = make_preset(name, **SMALL, **backbone, lr=0.01)
+            model.fit(data.data, data.target, sample_weight=sample_weight)
+            proba.append(model.predict_proba(data.data))
+    assert abs(proba[0] - proba[1]).max() > 1e-4

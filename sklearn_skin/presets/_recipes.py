@@ -1,8 +1,6 @@
-"""The published systems as unfitted pipelines, with the whole recipe of their source."""
+"""The whole recipe of each published system, as its source states it."""
 
 from dataclasses import dataclass, field
-
-from imblearn.pipeline import Pipeline
 
 from sklearn_skin.ensemble import FusionM4NetClassifier
 from sklearn_skin.neural_network import (
@@ -14,10 +12,7 @@ from sklearn_skin.neural_network import (
     SharedFusionClassifier,
     SuperResolutionFusionClassifier,
 )
-from sklearn_skin.preprocessing import NeuralImputer, make_lesion_transformer
-from sklearn_skin.sampling import ClassBalancedSampler
-
-__all__ = ["PRESETS", "make_preset"]
+from sklearn_skin.preprocessing import NeuralImputer
 
 _ADAM = {"optimizer": "adam", "lr": 3e-5, "max_epochs": 250}
 
@@ -294,48 +289,3 @@ PRESETS = {
         ),
     ),
 }
-
-
-def make_preset(name, **overrides):
-    """Make a published system: preparation, resampling and network, with its settings.
-
-    The steps of the pipeline are ``prep`` (`make_lesion_transformer`), perhaps ``sample``
-    (`ClassBalancedSampler`) and ``net``, or ``model`` where a meta-estimator holds the network.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PRESETS`, such as "jif-mmfa".
-    **overrides
-        Parameters of the network to set otherwise, such as ``backbone="resnet18"`` or
-        ``weights=None``, or nested ones of the pipeline, such as ``prep__numeric=…``.
-
-    Returns
-    -------
-    pipeline : imblearn.pipeline.Pipeline
-        Unfitted.
-
-    Raises
-    ------
-    ValueError
-        If the name or a parameter is unknown.
-
-    Examples
-    --------
-    >>> from sklearn_skin.presets import make_preset
-    >>> model = make_preset("jif-mmfa", backbone="mobilenetv2_100", weights=None)
-    >>> model["net"].fusion, model["net"].lr
-    ('mmfa', 0.005)
-    """
-    if name not in PRESETS:
-        raise ValueError(f"`name` must be one of {sorted(PRESETS)}; got {name!r}.")
-    preset = PRESETS[name]
-    # Nested names are set last: they may name a step's part that is made here.
-    nested = {key: overrides.pop(key) for key in list(overrides) if "__" in key}
-    net = preset.classifier(**preset.parameters).set_params(**overrides)
-    steps = [("prep", make_lesion_transformer(**preset.transformer))]
-    if preset.sampler is not None:
-        steps.append(("sample", ClassBalancedSampler(**preset.sampler)))
-    wrapped = preset.wrapper is not None
-    steps.append(("model", preset.wrapper(net)) if wrapped else ("net", net))
-    return Pipeline(steps).set_params(**nested)
