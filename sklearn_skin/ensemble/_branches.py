@@ -39,6 +39,42 @@ class TaskClassifiers:
         ]
 
 
+class CodedClassifier:
+    """A classifier fitted on the codes 0, 1, … of labels that it does not take.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    classes : ndarray of shape (C,)
+        Label of each code.
+    """
+
+    def __init__(self, estimator, classes):
+        self.estimator = estimator
+        self.classes_ = classes
+
+    def predict_proba(self, X):
+        """Return an array (n, C)."""
+        return self.estimator.predict_proba(X)
+
+
+def fit_labels(estimator, X, y, **params):
+    """Fit a clone on the labels of one task; on their codes where it takes no such labels.
+
+    Boosted trees of other libraries take only 0, 1, …, which the labels in a fold may not be.
+    """
+    try:
+        return clone(estimator).fit(X, y, **params)
+    except (TypeError, ValueError) as error:
+        classes, codes = np.unique(y, return_inverse=True)
+        if np.array_equal(classes, np.arange(len(classes))):
+            raise
+        try:
+            return CodedClassifier(clone(estimator).fit(X, codes, **params), classes)
+        except (TypeError, ValueError):
+            raise error from None
+
+
 def handles_tasks(estimator):
     """Whether `estimator` is given the labels of all tasks at once."""
     final, _ = split_pipeline(estimator)
@@ -53,8 +89,7 @@ def fit_member(estimator, X, y, codec, params, valid=(None, None)):
     codes = codec.transform(y)
     if codec.multi_task and not handles_tasks(estimator):
         return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
-    # Also for one task: a fold of one class gets the constant that `fit_tasks` makes.
-    if len(np.unique(codes)) == 1 and not handles_tasks(estimator):
+    if not handles_tasks(estimator):
         return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
     member = clone(estimator)
     codec.name_absent(member, y)
@@ -69,9 +104,10 @@ def fit_tasks(classifiers, X, codes, classes, params):
         task_params = {name: value[rows] for name, value in params.items()}
         one_class = len(np.unique(column[rows])) == 1
         # A fold may hold a single class of a rare task; most classifiers refuse that.
-        model = DummyClassifier(strategy="prior") if one_class else clone(classifier)
+        model = DummyClassifier(strategy="prior") if one_class else classifier
         task_params = {} if one_class else task_params
-        fitted.append(model.fit(_safe_indexing(X, rows), labels[column[rows]], **task_params))
+        own = labels[column[rows]]
+        fitted.append(fit_labels(model, _safe_indexing(X, rows), own, **task_params))
     return TaskClassifiers(fitted, list(classes))
 
 

@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_memory
 
 from sklearn_skin.ensemble._branches import fit_member, member_branches
-from sklearn_skin.utils import call_each, grouped_folds
+from sklearn_skin.utils import call_each, grouped_folds, warn_user
 
 
 class CrossFit(NamedTuple):
@@ -52,12 +52,10 @@ def make_folds(cv, X, codes, groups, seed):
 def _warn_of_torn_groups(cv, folds, groups):
     torn = sum(np.isin(groups[test], groups[train]).any() for train, test in folds)
     if torn:
-        warnings.warn(
+        warn_user(
             f"`cv` puts rows of one group on both sides of {torn} of its {len(folds)} splits: "
             f"got {cv!r}. Pass a number of folds or a splitter by group, such as "
             "StratifiedGroupKFold.",
-            UserWarning,
-            stacklevel=6,
         )
 
 

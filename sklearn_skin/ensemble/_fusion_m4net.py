@@ -1,17 +1,13 @@
 """FusionM4Net: networks, a weighted average of their branches, classifiers upon it."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context
-from sklearn.utils import check_random_state, get_tags
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils._repr_html.estimator import _VisualBlock
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.ensemble._branches import combine, in_space, member_branches
 from sklearn_skin.ensemble._first_stage import FIRST, check_members, default_first_stage
-from sklearn_skin.ensemble._meta import FusionMixin
 from sklearn_skin.ensemble._parameters import COMMON_CONSTRAINTS
 from sklearn_skin.ensemble._second_stage import (
     SECOND_STAGES,
@@ -29,13 +25,14 @@ from sklearn_skin.ensemble._stage_features import (
     named_image_columns,
     probability_names,
 )
-from sklearn_skin.utils import Choice, metadata_for_fit
+from sklearn_skin.ensemble._two_stages import TwoStages
+from sklearn_skin.utils import metadata_for_fit
 
 # Values per weight of the published loops: three branches, then P1 and P2.
 _GRID = (50, 100)
 
 
-class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
+class FusionM4NetClassifier(TwoStages):
     r"""Classify by networks and by a second stage on their probabilities and metadata.
 
     Fusion Scheme 1 averages the branches b of the first stage, Fusion Scheme 2 averages that
@@ -189,13 +186,14 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             self._stage_data = self._stage(data, rows, branches, valid)
         return self._fit_second_stage()
 
-    def refit_second_stage(self, second_stage):
+    def refit_second_stage(self, second_stage="current"):
         """Fit another second stage, on features that `fit` kept, and leave the first as it is.
 
         Parameters
         ----------
-        second_stage : classifier, str or None
-            As the parameter of this name, which it replaces.
+        second_stage : classifier, str or None, default="current"
+            As the parameter of this name, which it replaces; "current" takes that as it is, as
+            after ``set_params(second_stage__C=10)``.
 
         Returns
         -------
@@ -203,7 +201,8 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             The estimator with the new second stage.
         """
         check_is_fitted(self)
-        self.set_params(second_stage=second_stage)
+        if not (isinstance(second_stage, str) and second_stage == "current"):
+            self.set_params(second_stage=second_stage)
         self._validate_params()
         return self._fit_second_stage()
 
@@ -239,87 +238,6 @@ class FusionM4NetClassifier(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         check_is_fitted(self)
         names = probability_names(self._task_names, self._codec.classes_)
         return np.array([*names, *self._metadata.feature_names()], dtype=object)
-
-    def get_params(self, deep=True):
-        """Return the parameters, of the classifiers in a list as well.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to return the parameters of both stages too.
-
-        Returns
-        -------
-        params : dict
-        """
-        # Only a list has names; the parts of a Pipeline would be taken for pairs.
-        if isinstance(self.first_stage, list):
-            return self._get_params(FIRST, deep)
-        return super().get_params(deep)
-
-    def set_params(self, **params):
-        """Set parameters, such as ``second_stage__C``, ``first_stage__lr`` or ``name__lr``.
-
-        Parameters
-        ----------
-        **params : dict
-            Names as in `get_params`, and values.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._set_params(FIRST, **params)
-
-    def search_ranges(self):
-        """Return what a search may try for the parameters of this object.
-
-        Returns
-        -------
-        ranges : dict of str to Range or Choice
-            By parameter; with a second stage given by name, also the other names.
-        """
-        ranges = super().search_ranges()
-        if isinstance(self.second_stage, str | None):
-            ranges["second_stage"] = Choice(tuple(SECOND_STAGES))
-        return ranges
-
-    def get_metadata_routing(self):
-        """Return the routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        fit = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(method_mapping=fit, **self._fitted_members())
-        return router.add(method_mapping=fit, second_stage=make_second_stage(self.second_stage, 0))
-
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags."""
-        tags = super().__sklearn_tags__()
-        parts = [pair[-1] for pair in self._members() if isinstance(pair, tuple)]
-        # Gaps of the metadata are filled for the second stage.
-        tags.input_tags.allow_nan = bool(parts) and all(
-            isinstance(part, BaseEstimator) and get_tags(part).input_tags.allow_nan
-            for part in parts
-        )
-        return tags
-
-    def _sk_visual_block_(self):
-        default = [(FIRST, "FusionNetClassifier")]
-        names, members = zip(*(default if self.first_stage is None else self._members()))
-        first = _VisualBlock("parallel", members, names=names, dash_wrapped=False)
-        second = make_second_stage(self.second_stage, None)
-        final = _VisualBlock("parallel", [second], names=["second_stage"], dash_wrapped=False)
-        return _VisualBlock("serial", (first, final), dash_wrapped=False)
-
-    def _members(self):
-        if isinstance(self.first_stage, list):
-            return self.first_stage
-        default = getattr(self, "_default", None)
-        return [(FIRST, default if self.first_stage is None else self.first_stage)]
 
     def _fit_first_stage(self, members, data, params):
         """Set `first_stage_`; return the rows with held-out predictions, and these."""

@@ -1,6 +1,5 @@
 """The second stage of FusionM4Net: classifiers, one per task, on what the first stage says."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
+from sklearn.multioutput import ClassifierChain
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from sklearn.utils import get_tags
@@ -19,7 +19,14 @@ from sklearn_skin.ensemble._branches import (
     align_columns,
     fit_tasks,
 )
-from sklearn_skin.utils import grouped_folds, mean_over_tasks, missing_as_nan, split_pipeline
+from sklearn_skin.utils import (
+    grouped_folds,
+    mean_over_tasks,
+    missing_as_nan,
+    request_weights,
+    split_pipeline,
+    warn_user,
+)
 
 #: Name -> function that makes the classifier for a seed.
 SECOND_STAGES = {
@@ -72,11 +79,13 @@ class JointClassifier:
 
     def predict_proba(self, X):
         """Return a list of T arrays (n, C_t)."""
+        found = self.estimator.predict_proba(X)
+        if isinstance(found, np.ndarray) and found.ndim == 2:
+            # A chain gives the probability of the second class, per task.
+            found = [np.column_stack([1 - column, column]) for column in found.T]
         return [
             align_columns(proba, have, want)
-            for proba, have, want in zip(
-                self.estimator.predict_proba(X), self.estimator.classes_, self.classes
-            )
+            for proba, have, want in zip(found, self.estimator.classes_, self.classes)
         ]
 
 
@@ -89,7 +98,7 @@ def make_second_stage(second_stage, seed):
                 f"`second_stage` must be a classifier or one of {sorted(SECOND_STAGES)}; "
                 f"got {name!r}."
             )
-        return SECOND_STAGES[name](seed)
+        return request_weights(SECOND_STAGES[name](seed))
     return second_stage
 
 
@@ -108,11 +117,9 @@ def warn_of_calibration(second_stage):
     if not hasattr(second_stage, "fit") or not needs_calibration(second_stage):
         return
     name = type(split_pipeline(second_stage)[0]).__name__
-    warnings.warn(
+    warn_user(
         f"{name} has no predict_proba; the second stage uses CalibratedClassifierCV of it, with "
         "ensemble=False.",
-        UserWarning,
-        stacklevel=5,
     )
 
 
@@ -143,13 +150,18 @@ def _fit_joint(classifier, data, classes, params, rows):
             f"{type(classifier).__name__} is fitted for all tasks at once, and no row has a "
             "label of every task."
         )
-    if len({known.dtype.kind for known in classes}) > 1:
-        # One array of numbers and texts would turn the numbers into texts.
-        classes = [np.arange(len(known)) for known in classes]
-    labels = [known[column] for known, column in zip(classes, data.codes[complete].T)]
+    many = max(map(len, classes)) > 2
+    if many and isinstance(split_pipeline(classifier)[0], ClassifierChain):
+        raise ValueError(
+            "ClassifierChain gives one probability per task, and a task has more than two classes; "
+            "take MultiOutputClassifier, or a classifier for each task."
+        )
+    # Codes: one array of numbers and texts would turn the numbers into texts, and a chain of
+    # classifiers learns from the labels before.
+    classes = [np.arange(len(known)) for known in classes]
     own = {name: value[complete] for name, value in params.items()}
-    fitted = clone(classifier).fit(data.features[complete], np.column_stack(labels), **own)
-    return JointClassifier(fitted, list(classes))
+    fitted = clone(classifier).fit(data.features[complete], data.codes[complete], **own)
+    return JointClassifier(fitted, classes)
 
 
 def _calibrated(classifier, data, rows, task, seed):

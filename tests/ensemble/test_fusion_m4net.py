@@ -17,7 +17,7 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     cross_validate,
 )
-from sklearn.multioutput import MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -206,6 +206,23 @@ def clone_list():
     return [(name, clone(member)) for name, member in LIST]
 
 
+def test_the_second_stage_as_it_is_is_fitted_again():
+    X, y = blobs()
+    model = FusionM4NetClassifier(LIST, LogisticRegression(), cv=2, random_state=0).fit(X, y)
+    first = model.second_stage_[0]
+    again = model.set_params(second_stage__C=1e-3).refit_second_stage()
+    assert again is model and model.second_stage_[0].C == 1e-3
+    assert abs(first.coef_).max() > abs(model.second_stage_[0].coef_).max()
+
+
+@pytest.mark.parametrize("stage", ["svm", None])
+def test_a_name_has_no_parameters_to_set(stage):
+    model = FusionM4NetClassifier(LIST, stage)
+    with pytest.raises(ValueError, match=rf"is {stage!r}, a name, .* SVC\(\), first"):
+        model.set_params(second_stage__C=10)
+    assert model.set_params(second_stage=SVC(), second_stage__C=10).second_stage.C == 10
+
+
 def test_prefit_networks_stay_as_they_are():
     X, y = two_tasks()
     net = TwoBranches().fit(X[:60], y[:60])
@@ -360,6 +377,51 @@ def test_a_joint_second_stage_keeps_numbers_beside_texts_apart():
     model = FusionM4NetClassifier(LIST, joint, cv=2, random_state=0).fit(X, y)
     for table in model.predict_stages(X)["P2"]:
         assert_allclose(table.sum(axis=1), 1)
+
+
+class Coded(LogisticRegression):
+    """Takes the labels 0, 1, … alone, as boosted trees of other libraries do."""
+
+    def fit(self, X, y, sample_weight=None):
+        if not np.array_equal(np.unique(y), np.arange(len(np.unique(y)))):
+            raise ValueError(f"Invalid classes: {np.unique(y)}")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2])
+def test_a_second_stage_that_needs_codes_gets_them(n_tasks):
+    X, y = blobs()
+    y = np.column_stack([y, np.where(X[:, 2] > 0, "present", "absent")])[:, :n_tasks].squeeze()
+    members = [("linear", LINEAR), ("other", LogisticRegression(C=0.01))]
+    stages = [
+        FusionM4NetClassifier(members, second, cv=2, random_state=0).fit(X, y).predict_stages(X)
+        for second in (LogisticRegression(), Coded())
+    ]
+    for plain, coded in zip(*(stage["P2"] for stage in stages)):
+        assert_allclose(coded, plain)
+
+
+def test_an_error_of_a_second_stage_is_its_own():
+    class Broken(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            raise ValueError(f"broken for {y[0]}")
+
+    X, y = blobs()
+    with pytest.raises(ValueError, match=f"broken for ({'|'.join(np.unique(y))})"):
+        FusionM4NetClassifier(LIST, Broken(), cv=2, random_state=0).fit(X, y)
+
+
+def test_a_chain_of_classifiers_is_a_second_stage_for_two_classes_a_task():
+    X, first = blobs()
+    two = np.where(first == first[0], "yes", "no")
+    y = np.column_stack([two, np.where(X[:, 2] > 0, "present", "absent")])
+    chain = ClassifierChain(LogisticRegression())
+    model = FusionM4NetClassifier(LIST, chain, cv=2, random_state=0).fit(X, y)
+    for table, task in zip(model.predict_stages(X)["P2"], y.T):
+        assert_allclose(table.sum(axis=1), 1)
+        assert (np.unique(task)[table.argmax(axis=1)] == task).mean() > 0.8
+    with pytest.raises(ValueError, match="ClassifierChain gives one probability per task"):
+        FusionM4NetClassifier(LIST, chain, cv=2).fit(X, np.column_stack([first, y[:, 1]]))
 
 
 @pytest.mark.parametrize("as_frame", [True, False])
