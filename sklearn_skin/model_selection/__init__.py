@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "_protocols": ["PROTOCOLS"],
         "_pruning": ["PruningCallback"],
         "_search_space": ["search_space"],
+        "_splitters": ["MultiTaskStratifiedGroupKFold"],
         "_study": ["make_study", "run_study"],
     },
 )

@@ -1,5 +1,7 @@
 """Cross-validation of a Pipeline as the objective of an Optuna study."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
@@ -8,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
-from sklearn_skin.utils import grouped_folds, metadata_for_fit
+from sklearn_skin.utils import did_you_mean, grouped_folds, metadata_for_fit
 
 
 class StudyObjective:
@@ -20,8 +22,11 @@ class StudyObjective:
         A Pipeline or classifier; it stays as it is.
     X : DataFrame or array-like of n rows
     y : array-like of shape (n,) or (n, T)
-    space : dict of str to optuna distribution, default=None
-        Parameters and their ranges; None takes ``search_space(estimator)``.
+    space : dict of str to optuna distribution, or callable, default=None
+        Parameters and their ranges; None takes ``search_space(estimator)``. Estimators among the
+        choices go by the name of their class, since a study's file holds texts and numbers. A
+        function ``space(trial)`` returns parameters that it suggests, so that one may depend on
+        another.
     cv : int, splitter or iterable, default=5
         Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
         otherwise.
@@ -37,6 +42,13 @@ class StudyObjective:
         after every epoch, such as "train_loss", or "valid_loss" with early stopping; or
         "score", the mean score of the folds so far, reported after every fold. With None,
         nothing is pruned.
+
+    Raises
+    ------
+    ValueError
+        If `space` or `monitor` names what is not there, or `scoring` is unknown.
+    TypeError
+        If a range is no Optuna distribution.
 
     Notes
     -----
@@ -75,24 +87,23 @@ class StudyObjective:
         self.X = X
         self.y = y
         # Once, since Optuna wants the same ranges in every trial of a study.
-        self.space = search_space(estimator) if space is None else dict(space)
+        self.space = search_space(estimator) if space is None else space
         self.cv = cv
         self.groups = None if groups is None else np.asarray(groups)
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight)
         self.scoring = scoring
         self.monitor = monitor
-        known = estimator.get_params()
-        unknown = sorted(set(self.space) - set(known))
-        if unknown:
-            raise ValueError(
-                f"`space` has names that are no parameters of the estimator: {unknown}."
-            )
+        # A failure in a trial comes late, and in every trial.
+        find_scorer(estimator, scoring)
+        if not callable(self.space):
+            self.space = dict(self.space)
+            _check_space(self.space, estimator)
+        if monitor not in (None, "score"):
+            _check_monitor(monitor, estimator)
 
     def __call__(self, trial):
         """Return the mean score over the folds."""
-        estimator = self._with_params(
-            {name: suggest(trial, name, values) for name, values in self.space.items()}
-        )
+        estimator = self._with_params(self._suggest(trial))
         if self.monitor not in (None, "score"):
             _add_callback(estimator, trial, self.monitor)
         scores = []
@@ -116,8 +127,31 @@ class StudyObjective:
         estimator : estimator
             Fitted.
         """
-        estimator = self._with_params(study.best_params)
+        estimator = self._with_params(self.params_of(study.best_trial))
         return estimator.fit(self.X, self.y, **self._fit_params(estimator, slice(None)))
+
+    def params_of(self, trial):
+        """Return what a trial sets on the estimator.
+
+        Parameters
+        ----------
+        trial : optuna.trial.FrozenTrial
+            Such as ``study.best_trial``.
+
+        Returns
+        -------
+        params : dict of str to object
+            As ``estimator.set_params`` takes them; ``trial.params`` has names where there are
+            estimators or tuples.
+        """
+        from optuna.trial import FixedTrial
+
+        return self._suggest(FixedTrial(trial.params))
+
+    def _suggest(self, trial):
+        if callable(self.space):
+            return self.space(trial)
+        return {name: suggest(trial, name, values) for name, values in self.space.items()}
 
     def _with_params(self, params):
         # Shorter names first: a second stage is chosen before its own parameters are set.
@@ -151,21 +185,64 @@ class StudyObjective:
 
 def suggest(trial, name, distribution):
     """Let the trial choose a value of a distribution."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
+        labels = _labels(distribution.choices)
+        return distribution.choices[labels.index(trial.suggest_categorical(name, labels))]
     if isinstance(distribution, FloatDistribution):
         return trial.suggest_float(
             name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
         )
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(
-            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    raise TypeError(
-        f"the range of {name!r} must be an Optuna distribution; got {type(distribution).__name__}."
+    return trial.suggest_int(
+        name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
     )
+
+
+def _labels(choices):
+    """Return what stands for the choices in a study's file, which holds numbers and texts only."""
+    labels = []
+    for value in choices:
+        label = value
+        if hasattr(value, "get_params"):
+            label = type(value).__name__
+        elif not isinstance(value, str | Real | None):
+            label = repr(value)
+        taken = labels.count(label)
+        labels.append(label if taken == 0 else f"{label} {taken + 1}")
+    return labels
+
+
+def _check_space(space, estimator):
+    from optuna.distributions import BaseDistribution
+
+    known = estimator.get_params()
+    for name, values in space.items():
+        if name not in known:
+            raise ValueError(
+                f"`space` has {name!r}, which is no parameter of the estimator"
+                f"{did_you_mean(name, known)}"
+            )
+        if not isinstance(values, BaseDistribution):
+            raise TypeError(
+                f"the range of {name!r} must be an Optuna distribution; "
+                f"got {type(values).__name__}."
+            )
+
+
+def _check_monitor(monitor, estimator):
+    params, names = estimator.get_params(), _callback_names(estimator)
+    if not names:
+        raise ValueError(
+            "`monitor` names a column of a network's history, and the estimator has no network; "
+            "pass 'score' or None."
+        )
+    own = {params[f"{name.removesuffix('callbacks')}monitor"] for name in names}
+    columns = {"train_loss", "valid_loss"} | own
+    if monitor not in columns:
+        raise ValueError(
+            f"`monitor` must be 'score' or one of {sorted(map(str, columns))}; got {monitor!r}."
+        )
 
 
 def _add_callback(estimator, trial, monitor):
@@ -173,15 +250,14 @@ def _add_callback(estimator, trial, monitor):
     from sklearn_skin.model_selection._pruning import PruningCallback
 
     callback = PruningCallback(trial, monitor)
-    names = [n for n in estimator.get_params() if n == "callbacks" or n.endswith("__callbacks")]
-    if not names:
-        raise ValueError(
-            "`monitor` names a column of a network's history, and the estimator has no network; "
-            "pass 'score' or None."
-        )
-    for name in names:
+    for name in _callback_names(estimator):
         others = estimator.get_params()[name] or []
         estimator.set_params(**{name: [*others, callback]})
+
+
+def _callback_names(estimator):
+    """Return the parameters of the networks in an estimator that hold their callbacks."""
+    return [name for name in estimator.get_params() if name.split("__")[-1] == "callbacks"]
 
 
 def _report(trial, value, step):

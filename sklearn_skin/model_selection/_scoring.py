@@ -2,15 +2,24 @@
 
 from functools import wraps
 
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
+
+from sklearn_skin.utils import did_you_mean
 
 
 def find_scorer(model, scoring):
     """Return a scorer for a name of scikit-learn or of `SCORERS`, a callable, or None."""
     from sklearn_skin.metrics import SCORERS
 
-    if isinstance(scoring, str) and scoring in SCORERS:
-        return SCORERS[scoring]
+    if isinstance(scoring, str):
+        if scoring in SCORERS:
+            return SCORERS[scoring]
+        known = [*SCORERS, *get_scorer_names()]
+        if scoring not in known:
+            raise ValueError(
+                f"`scoring` must be a name of scikit-learn or of sklearn_skin.metrics.SCORERS; got "
+                f"{scoring!r}{did_you_mean(scoring, known)}"
+            )
     return check_scoring(model, scoring=scoring)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
+from sklearn_skin.utils import warn_user
+
 _FAILURE = "failure"
 _LOCK_SECONDS = 60
 
@@ -35,7 +37,7 @@ def make_study(
         Name of the study.
     storage : path, URL or optuna storage, default=None
         Where trials are kept: a SQLite file (None: ``<name>.db`` in the current folder), a
-        database's URL, or ":memory:" for none.
+        database's URL, or ":memory:" for none. Optuna's log names the file.
     direction : {"maximize", "minimize"}, default="maximize"
         Which values are better.
     sampler : optuna sampler, default=None
@@ -94,13 +96,23 @@ def make_study(
     return study
 
 
-def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeout=None):
+def run_study(
+    study,
+    objective,
+    n_trials,
+    *,
+    n_jobs=1,
+    max_failures=10,
+    progress_bar=False,
+    timeout=None,
+):
     """Run trials until the study has `n_trials` finished ones.
 
-    A trial whose objective raises is recorded as failed, with the reason in its user attribute
-    "failure", and counts as finished. A killed one does not: it is tried again. So a study that
-    was killed is completed by running the same script again. Several processes, here or
-    elsewhere, may run the same study at the same time; together they make `n_trials`.
+    A trial whose objective raises or gives NaN is recorded as failed, with the reason in its user
+    attribute "failure", and another takes its place; a killed one is tried again. So a study that
+    was killed, or whose objective was mended, is completed by running the script again. Several
+    processes, here or elsewhere, may run the same study at the same time; together they make
+    `n_trials`.
 
     Parameters
     ----------
@@ -112,6 +124,8 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
         Finished trials in the end, those of earlier runs included.
     n_jobs : int, default=1
         Processes, which share the cores. More than one needs a study that is not in memory.
+    max_failures : int, default=10
+        Failed trials after which a run ends.
     progress_bar : bool, default=False
         Whether to show finished trials and the best value.
     timeout : float, default=None
@@ -126,6 +140,13 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
     ------
     ValueError
         If several processes were to share a study in memory.
+    RuntimeError
+        If trials failed and none has finished; it names the first reason.
+
+    Warns
+    -----
+    UserWarning
+        If a run ends at `max_failures`.
 
     Examples
     --------
@@ -141,17 +162,17 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
 
     if n_jobs != 1 and isinstance(study._storage, optuna.storages.InMemoryStorage):
         raise ValueError("`n_jobs` needs a study in a file or a database; got one in memory.")
-    end = math.inf if timeout is None else time.monotonic() + timeout
+    limits = _Limits(study, n_trials, max_failures, timeout)
     # One task per trial, sent when a process is free: others may have made the rest by then.
     workers = Parallel(n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
     turn = delayed(_run_one)(study, objective, n_trials, n_jobs != 1)
     with tqdm(total=n_trials, desc=study.study_name, unit="trial", disable=not progress_bar) as bar:
-        while time.monotonic() < end:
+        while limits.allow():
             finished, running = _count(study)
             _show(bar, study, min(finished, n_trials))
             missing = n_trials - finished - running
             if missing > 0:
-                turns = takewhile(lambda _: _goes_on(study, n_trials, end), repeat(turn, missing))
+                turns = takewhile(lambda _: limits.want(), repeat(turn, missing))
                 for _ in workers(turns):
                     _show(bar, study, min(_count(study)[0], n_trials))
             elif finished < n_trials and is_heartbeat_enabled(study._storage):
@@ -161,7 +182,41 @@ def run_study(study, objective, n_trials, *, n_jobs=1, progress_bar=False, timeo
                     optuna.storages.fail_stale_trials(study)
             else:
                 break
+    limits.report()
     return study
+
+
+class _Limits:
+    """What ends a run: enough trials, too many failures, or the time."""
+
+    def __init__(self, study, n_trials, max_failures, timeout):
+        self.study, self.n_trials, self.max_failures = study, n_trials, max_failures
+        self.end = math.inf if timeout is None else time.monotonic() + timeout
+        self.first = len(study.get_trials(deepcopy=False))
+
+    def failed(self):
+        """Return the trials that have failed since the run began."""
+        later = self.study.get_trials(deepcopy=False)[self.first :]
+        return [trial for trial in later if _FAILURE in trial.user_attrs]
+
+    def allow(self):
+        """Whether a trial may begin."""
+        return time.monotonic() < self.end and len(self.failed()) < self.max_failures
+
+    def want(self):
+        """Whether a trial may begin, and is one of those that are missing."""
+        return self.allow() and sum(_count(self.study)) < self.n_trials
+
+    def report(self):
+        """Raise an error where nothing has finished; warn where failures ended the run."""
+        failed = self.failed()
+        if not failed:
+            return
+        what = f"{len(failed)} trials failed; the first: {failed[0].user_attrs[_FAILURE]}"
+        if _count(self.study)[0] == 0:
+            raise RuntimeError(f"No trial of study {self.study.study_name!r} finished: {what}")
+        if len(failed) >= self.max_failures:
+            warn_user(f"The run of study {self.study.study_name!r} ended early: {what}")
 
 
 def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
@@ -175,6 +230,7 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
     options = {}
     if "://" not in url:
         Path(url).parent.mkdir(parents=True, exist_ok=True)
+        optuna.logging.get_logger("optuna").info(f"Study {name!r} is in {Path(url).resolve()}")
         url = f"sqlite:///{url}"
     if url.startswith("sqlite"):
         # Writers of other processes wait for each other instead of giving up.
@@ -206,10 +262,6 @@ def _retry_while_locked(make):
             time.sleep(0.2 * 2**attempt)
 
 
-def _goes_on(study, n_trials, end):
-    return time.monotonic() < end and sum(_count(study)) < n_trials
-
-
 def _run_one(study, objective, n_trials, reseed):
     if reseed:
         # Every process gets a copy of the sampler; they must not draw the same values.
@@ -227,7 +279,10 @@ def _guard(objective, n_trials, trial):
     if sum(map(_counts, earlier)) >= n_trials:
         raise RuntimeError(f"other processes are at the last of {n_trials} trials already")
     try:
-        return objective(trial)
+        value = objective(trial)
+        if np.isnan(value):
+            raise ValueError("the objective gave NaN")
+        return value
     except TrialPruned:
         raise
     except Exception as error:
@@ -236,10 +291,10 @@ def _guard(objective, n_trials, trial):
 
 
 def _counts(trial):
-    """Whether a trial is one of the wanted ones: not killed, interrupted or superfluous."""
+    """Whether a trial is one of the wanted ones: not failed, killed or superfluous."""
     from optuna.trial import TrialState
 
-    return trial.state != TrialState.FAIL or _FAILURE in trial.user_attrs
+    return trial.state != TrialState.FAIL
 
 
 def _count(study):

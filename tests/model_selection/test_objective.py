@@ -15,6 +15,7 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -105,6 +106,58 @@ def test_groups_that_a_fit_does_not_need_are_ignored(routing):
 
 
 @pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+def test_estimators_and_tuples_are_choices_in_a_file_too(tmp_path):
+    space = {
+        "mlpclassifier": CategoricalDistribution((SVC(), SVC(C=9.0), MLPClassifier(max_iter=5))),
+        "standardscaler__with_mean": CategoricalDistribution((True, False)),
+    }
+    pipe = make_pipeline(StandardScaler(), MLPClassifier())
+    objective = StudyObjective(pipe, X, Y, space, cv=2)
+    sampler = optuna.samplers.GridSampler(
+        {"mlpclassifier": ["SVC", "SVC 2", "MLPClassifier"], "standardscaler__with_mean": [True]}
+    )
+    for _ in range(2):
+        study = make_study("a", tmp_path / "s.db", sampler=sampler)
+        run_study(study, objective, 3)
+    chosen = {trial.params["mlpclassifier"] for trial in study.trials}
+    assert chosen == {"SVC", "SVC 2", "MLPClassifier"}
+    for trial in study.trials:
+        expected = {"SVC": SVC(), "SVC 2": SVC(C=9.0)}.get(trial.params["mlpclassifier"])
+        if expected is not None:
+            assert objective.params_of(trial)["mlpclassifier"].C == expected.C
+    best = objective.make_best(study)
+    assert type(best[-1]).__name__ == study.best_params["mlpclassifier"].split()[0]
+
+    widths = {"hidden": CategoricalDistribution(((4,), (8, 8)))}
+    objective = StudyObjective(TINY, X, Y, widths, cv=2)
+    for _ in range(2):
+        study = run_study(make_study("b", tmp_path / "s.db"), objective, 2)
+    assert objective.params_of(study.best_trial)["hidden"] in ((4,), (8, 8))
+
+
+def test_a_space_may_be_a_function():
+    def space(trial):
+        if trial.suggest_categorical("kind", ["linear", "rbf"]) == "linear":
+            return {"kernel": "linear"}
+        return {"kernel": "rbf", "gamma": trial.suggest_float("gamma", 0.01, 1, log=True)}
+
+    objective = StudyObjective(SVC(), X, Y, space, cv=2)
+    linear = cross_val_score(SVC(kernel="linear"), X, Y, cv=2).mean()
+    assert objective(fixed(kind="linear")) == pytest.approx(linear)
+    study = run_study(make_study("a", ":memory:", random_state=0), objective, 6)
+    assert objective.params_of(study.best_trial)["kernel"] == study.best_params["kind"]
+    assert objective.make_best(study).kernel == study.best_params["kind"]
+
+
+def test_what_would_fail_in_every_trial_is_an_error_before_the_first():
+    with pytest.raises(ValueError, match="`scoring` .*'acuracy'; did you mean 'accuracy'"):
+        StudyObjective(PIPE, X, Y, SPACE, scoring="acuracy")
+    with pytest.raises(ValueError, match="`monitor` must be 'score' or one of .*; got 'val_loss'"):
+        StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="val_loss")
+    StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="valid_loss")
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
 def test_a_choice_comes_before_its_parameters_and_stays_as_it_is():
     stages = [SVC(), LogisticRegression()]
     space = {
@@ -112,17 +165,19 @@ def test_a_choice_comes_before_its_parameters_and_stays_as_it_is():
         "logisticregression": CategoricalDistribution(stages),
     }
     objective = StudyObjective(PIPE, X, Y, space, cv=2)
-    value = objective(fixed(logisticregression=stages[0], logisticregression__C=0.01))
+    value = objective(fixed(logisticregression="SVC", logisticregression__C=0.01))
     expected = cross_val_score(make_pipeline(StandardScaler(), SVC(C=0.01)), X, Y, cv=2)
     assert_allclose(value, expected.mean())
     assert stages[0].C == 1.0
 
 
 def test_ranges_of_unknown_parameters():
-    with pytest.raises(ValueError, match="no parameters"):
+    with pytest.raises(ValueError, match="'forest__depth', which is no parameter"):
         StudyObjective(PIPE, X, Y, {"forest__depth": FloatDistribution(0, 1)})
+    with pytest.raises(ValueError, match="'max_iters', which is .*; did you mean 'max_iter'"):
+        StudyObjective(LogisticRegression(), X, Y, {"max_iters": FloatDistribution(0, 1)})
     with pytest.raises(TypeError, match="'C' must be an Optuna distribution; got tuple"):
-        StudyObjective(LogisticRegression(), X, Y, {"C": (0, 1)})(fixed(C=1.0))
+        StudyObjective(LogisticRegression(), X, Y, {"C": (0, 1)})
 
 
 def test_epochs_report_the_running_mean_over_folds():
@@ -176,7 +231,7 @@ def test_monitors_that_are_not_there():
     with pytest.raises(ValueError, match="`monitor` 'valid_loss' is not in the history"):
         net.fit(X, Y)
     with pytest.raises(ValueError, match="no network"):
-        StudyObjective(PIPE, X, Y, SPACE, monitor="train_loss")(fixed(logisticregression__C=1.0))
+        StudyObjective(PIPE, X, Y, SPACE, monitor="train_loss")
 
 
 def test_optuna_search_cv_agrees_with_plain_cross_validation():
