@@ -71,6 +71,7 @@ def make_bunch(data, target, groups, *, image_columns, return_X_y=False, **more)
         data=data,
         target=target,
         groups=groups,
+        feature_names=list(data),
         image_columns=image_columns,
         metadata_columns=[column for column in data if column not in image_columns],
         target_names=class_names(target),

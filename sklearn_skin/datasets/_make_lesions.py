@@ -46,6 +46,7 @@ def make_lesions(
     n_samples=200,
     *,
     n_classes=3,
+    weights=None,
     image_columns=("image",),
     n_tasks=1,
     image_size=64,
@@ -70,6 +71,9 @@ def make_lesions(
     n_classes : int, default=3
         Number of classes of the first task, 2 to 14 (2 to 7 with `interaction`). They are
         named ``"A"``, ``"B"``, … and equally frequent.
+    weights : array-like of shape (n_classes,), default=None
+        Share of the lesions that each class of the first task has, where they are not equal;
+        they sum to 1. Every class keeps at least one.
     image_columns : str or sequence of str, default=("image",)
         Names of the image columns. All show the same lesion. Of several, the first is a
         close-up (farther away, more hair) and the others are dermoscopic.
@@ -112,7 +116,7 @@ def make_lesions(
         groups : Series
             The lesion of each row.
 
-        image_columns, metadata_columns, leaky_columns : list of str
+        feature_names, image_columns, metadata_columns, leaky_columns : list of str
 
         target_names : list of str, or dict of task to list of str
 
@@ -143,7 +147,8 @@ def make_lesions(
     seeds = np.random.SeedSequence(random_state.randint(2**31 - 1)).spawn(2)
     rng = np.random.default_rng(seeds[0])
     sizes = _photographs(rng, n_samples, images_per_lesion)
-    label, looks, profiles = _kinds(rng, len(sizes), n_classes, interaction)
+    label = _classes(rng, len(sizes), n_classes, weights)
+    looks, profiles = _kinds(rng, label, n_classes, interaction)
     patients = make_patients(rng, profiles)
     levels = _criteria(rng, label, n_tasks)
     lesion, shot, index, groups = _rows(sizes)
@@ -209,28 +214,45 @@ def _rows(sizes):
     return lesion, shot, index, pd.Series(names, index, dtype="str", name="lesion_id")
 
 
-def _kinds(rng, n_lesions, n_classes, interaction):
-    """Return each lesion's class, look and patient profile."""
+def _classes(rng, n_lesions, n_classes, weights):
+    """Return each lesion's class."""
+    if weights is None:
+        return rng.permutation(np.arange(n_lesions) % n_classes)
+    shares = np.asarray(weights)
+    fits = shares.shape == (n_classes,) and shares.dtype.kind in "fiu"
+    if not fits or (shares <= 0).any() or not np.isclose(shares.sum(), 1):
+        raise ValueError(
+            f"`weights` must hold {n_classes} numbers above 0 that sum to 1; got {weights!r}."
+        )
+    if n_lesions < n_classes:
+        raise ValueError(f"`weights` needs a lesion per class; got {n_lesions} of {n_classes}.")
+    counts = np.diff(np.round(np.cumsum(shares) * n_lesions).astype(int), prepend=0)
+    # However rare, a class has one lesion at the cost of the most frequent.
+    absent = counts == 0
+    counts[absent] = 1
+    counts[counts.argmax()] -= absent.sum()
+    return rng.permutation(np.repeat(np.arange(n_classes), counts))
+
+
+def _kinds(rng, label, n_classes, interaction):
+    """Return each lesion's look and patient profile."""
+    n_lesions = len(label)
     if interaction and n_classes > len(PROFILES):
         raise ValueError(
             f"`n_classes` must be at most {len(PROFILES)} with `interaction=True`; got {n_classes}."
         )
-    label = rng.permutation(np.arange(n_lesions) % n_classes)
     if interaction:
         look = rng.integers(n_classes, size=n_lesions)
         profile = (label - look) % n_classes
-        return label, [LOOKS[i] for i in look], [(PROFILES[i],) for i in profile]
+        return [LOOKS[i] for i in look], [(PROFILES[i],) for i in profile]
     if n_classes == 2:
         unclear = rng.uniform(size=(2, n_lesions)) < EQUIVOCAL
         share = np.where(unclear[0], 0.5, label)
         looks = [blend_looks(LOOKS[0], LOOKS[1], s) for s in share]
-        return (
-            label,
-            looks,
-            [PROFILES[:2] if dull else (PROFILES[i],) for i, dull in zip(label, unclear[1])],
-        )
+        profiles = [PROFILES[:2] if dull else (PROFILES[i],) for i, dull in zip(label, unclear[1])]
+        return looks, profiles
     looks = [LOOKS[(c + 1) // 2] for c in label]
-    return label, looks, [(PROFILES[c // 2],) for c in label]
+    return looks, [(PROFILES[c // 2],) for c in label]
 
 
 def _criteria(rng, label, n_tasks):

@@ -1,10 +1,11 @@
 """Reading the tables of published data sets, and making their columns uniform."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from sklearn_skin.utils import warn_user
 
 # What the owners write where they do not know.
 UNKNOWN = ("", "unknown", "unk", "nan", "na", "n/a", "none")
@@ -154,11 +155,9 @@ def warn_of_counts(target, source):
     }
     if wrong:
         table = ", ".join(f"{name} {has} of {wants}" for name, (wants, has) in wrong.items())
-        warnings.warn(
+        warn_user(
             f"The table's class counts are not the published ones: {table}. "
             f"Is it a part of the data set, or another version? {source.where}",
-            UserWarning,
-            stacklevel=3,  # whoever calls the loader
         )
 
 

@@ -174,3 +174,22 @@ def test_wrong_parameters_are_named(options, message):
 @pytest.mark.parametrize("n_classes", [2, 3, 14])
 def test_every_number_of_classes(n_classes):
     assert make_lesions(28, n_classes=n_classes, image_size=8).target.nunique() == n_classes
+
+
+def test_classes_may_be_rare():
+    weights = [0.9, 0.095, 0.005]
+    lesions = make_lesions(100, weights=weights, image_size=16, random_state=0)
+    assert lesions.target.value_counts().to_dict() == {"A": 89, "B": 10, "C": 1}
+    plain = make_lesions(100, image_size=16, random_state=0)
+    assert plain.target.value_counts().to_dict() == {"A": 34, "B": 33, "C": 33}
+
+
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.5, 0.6, -0.1], [0.2, 0.2, 0.2], "balanced"])
+def test_shares_of_classes_sum_to_one(weights):
+    with pytest.raises(ValueError, match="`weights` must hold 3 numbers above 0 that sum to 1"):
+        make_lesions(10, weights=weights, image_size=16)
+
+
+def test_bunches_name_their_features():
+    lesions = make_lesions(4, image_size=16, random_state=0)
+    assert lesions.feature_names == list(lesions.data)
