@@ -142,3 +142,10 @@ def test_every_declared_package_is_pinned():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {normalise(line) for line in lines}
     assert pinned == set(declared()) - {"sklearn-skin"}
+
+
+def test_warnings_point_at_the_user_s_line():
+    calls = [
+        name_of(path) for path in FILES if "warnings.warn(" in path.read_text(encoding="utf-8")
+    ]
+    assert calls == [], "use sklearn_skin.utils.warn_user"

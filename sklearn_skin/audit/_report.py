@@ -1,12 +1,12 @@
 """The result of a check: one table per kind of finding."""
 
 import html
-import warnings
 
 import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_skin.exceptions import DataLeakageWarning
+from sklearn_skin.utils import warn_user
 
 # Table -> what a row of it means, and how a row is told in one line.
 CHECKS = {
@@ -126,15 +126,13 @@ class LeakageReport(Bunch):
     def _repr_html_(self):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
-    def warn_or_raise(self, on_leak, stacklevel=3):
+    def warn_or_raise(self, on_leak):
         """Warn or raise, if something was found.
 
         Parameters
         ----------
         on_leak : {"warn", "raise", "ignore"}
             What to do.
-        stacklevel : int, default=3
-            As in `warnings.warn`.
 
         Returns
         -------
@@ -143,5 +141,5 @@ class LeakageReport(Bunch):
         if not self.ok and on_leak == "raise":
             raise ValueError(repr(self)[1:-1])
         if not self.ok and on_leak == "warn":
-            warnings.warn(repr(self)[1:-1], DataLeakageWarning, stacklevel=stacklevel)
+            warn_user(repr(self)[1:-1], DataLeakageWarning)
         return self

@@ -2,7 +2,6 @@
 
 import os
 import struct
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_skin.image import _lmdb
+from sklearn_skin.utils import warn_user
 
 DEFAULT_MAX_BYTES = 10 * 2**30
 
@@ -197,7 +197,7 @@ def _make_folder(cache_dir: str | os.PathLike | None) -> str | None:
     try:
         return _lmdb.make_folder(folder)
     except OSError as error:
-        warnings.warn(f"No cache: {error}. Choose a `cache_dir`.", UserWarning, stacklevel=3)
+        warn_user(f"No cache: {error}. Choose a `cache_dir`.")
         return None
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from typing import Any
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_skin.exceptions import ImageDecodeError
+from sklearn_skin.utils import warn_user
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of 1 GiB at 3 bytes per pixel
@@ -146,10 +146,8 @@ def _orientation(picture: Image.Image, name: str) -> int:
         value = error
     if value in range(1, 9):
         return int(value)
-    warnings.warn(
+    warn_user(
         f"{name}: the EXIF orientation is malformed ({value!r}) and not applied.",
-        UserWarning,
-        stacklevel=2,
     )
     return 1
 

@@ -5,11 +5,12 @@ import os
 import shutil
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import lmdb
+
+from sklearn_skin.utils import warn_user
 
 Result = TypeVar("Result")
 
@@ -173,7 +174,7 @@ def _attempt(
         except _DAMAGE:
             _rebuild(path, max_bytes)
         except (lmdb.Error, OSError) as error:
-            warnings.warn(f"The cache in {path} is not used: {error}", UserWarning, stacklevel=4)
+            warn_user(f"The cache in {path} is not used: {error}")
             return None
     return None
 
@@ -241,7 +242,7 @@ def _rebuild(path: str, max_bytes: int) -> None:
             os.rename(os.path.join(path, _STORE), os.path.join(aside, _STORE))
             shutil.rmtree(aside, ignore_errors=True)
         make_folder(path)
-    warnings.warn(f"The cache in {path} was damaged; it is started anew.", UserWarning, 5)
+    warn_user(f"The cache in {path} was damaged; it is started anew.")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,5 @@
 """Integrated gradients of the metadata features."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import torch
@@ -9,7 +7,7 @@ from sklearn.utils import Bunch
 
 from sklearn_skin.inspection._rows import ExplainedRows, explaining
 from sklearn_skin.preprocessing import feature_groups
-from sklearn_skin.utils import optional_import
+from sklearn_skin.utils import optional_import, warn_user
 
 # Doublings of `n_steps` before the attributions are given as they are.
 _MAX_DOUBLINGS = 4
@@ -125,11 +123,9 @@ def integrated_gradients(
 
 def _warn_if_incomplete(error, n_steps, tolerance):
     if error > (0.05 if tolerance is None else tolerance):
-        warnings.warn(
+        warn_user(
             f"integrated gradients with {n_steps} steps miss the change of the output by "
             f"{error:.1%}; a larger `n_steps` makes them complete.",
-            UserWarning,
-            stacklevel=3,
         )
 
 

@@ -1,14 +1,12 @@
 """Sensitivity and specificity of each class against the rest."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import multilabel_confusion_matrix, recall_score
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_skin.utils import known_task_labels, narrow_dtype, task_labels
+from sklearn_skin.utils import known_task_labels, narrow_dtype, task_labels, warn_user
 
 _AVERAGES = ("binary", "macro", "micro", "weighted", None)
 
@@ -182,11 +180,10 @@ def _check_positive(y_true, y_pred, pos_label):
 def _divide(numerator, denominator, zero_division):
     undefined = denominator == 0
     if zero_division == "warn" and undefined.any():
-        warnings.warn(
+        warn_user(
             "specificity is ill-defined and set to 0.0 for classes that all rows have. Use "
             "`zero_division` to control this.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )
     # The quotient is computed everywhere: without the 1 NumPy would warn of what is filled.
     fill = 0.0 if zero_division == "warn" else float(zero_division)

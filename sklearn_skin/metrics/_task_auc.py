@@ -1,12 +1,10 @@
 """Area under the ROC curve of several tasks, one class against the rest."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
 
-from sklearn_skin.utils import known_task_labels, task_probabilities, task_weights
+from sklearn_skin.utils import known_task_labels, task_probabilities, task_weights, warn_user
 
 _AVERAGES = ("task", "category", None)
 
@@ -111,9 +109,8 @@ def _warn_undefined(areas, classes, chosen):
         for column in np.flatnonzero(np.isnan(area) & keep)
     ]
     if lacking:
-        warnings.warn(
+        warn_user(
             f"the AUC is not defined for {', '.join(lacking)}: all rows, or none, are of that "
             "class. Left out of the mean.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )

@@ -1,6 +1,5 @@
 """PEMM: one encoder for the clinical and the dermoscopic image, with shared cross-attention."""
 
-import warnings
 from collections.abc import Sequence
 
 from sklearn_skin.modules._staged_encoder import StagedEncoder
@@ -10,7 +9,7 @@ from sklearn_skin.modules._two_images import (
     TwoImageNetwork,
     find_attention,
 )
-from sklearn_skin.utils import check_choice
+from sklearn_skin.utils import check_choice, warn_user
 
 # Families for which the source measured a loss from sharing the encoder (table 5.18).
 _LOSING = ("ResNet", "DenseNet")
@@ -104,10 +103,9 @@ class SharedFusionNet(TwoImageNetwork):
             modality_dropout=modality_dropout,
         )
         if len(encoders) == 1 and encoders[0].family in _LOSING:
-            warnings.warn(
+            warn_user(
                 f"Sharing a {encoders[0].family} between both images lowered accuracy in the "
                 "source; Swin and ConvNeXt did not.",
-                stacklevel=2,
             )
         clinical, dermoscopy = pair.out_features
         if share_heads and clinical != dermoscopy:

@@ -1,10 +1,9 @@
 """Tensor fusion: every product of an image and a metadata feature."""
 
-import warnings
-
 from torch import Tensor
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
+from sklearn_skin.utils import warn_user
 
 _WIDE = 2**16
 
@@ -51,12 +50,10 @@ class TensorFusion(FusionOperator):
         super().__init__()
         self.out_features = image_dim * metadata_dim
         if self.out_features >= _WIDE:
-            warnings.warn(
+            warn_user(
                 f"Tensor fusion of {image_dim} image and {metadata_dim} metadata features gives "
                 f"a vector of {self.out_features} elements; a narrower metadata encoder or "
                 "fusion='bilinear' needs less memory.",
-                UserWarning,
-                stacklevel=2,
             )
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:

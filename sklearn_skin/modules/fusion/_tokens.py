@@ -1,14 +1,13 @@
 """Tokens for the attention operators: positions of a map, groups of metadata features."""
 
 import math
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_skin.modules.fusion._operator import FusionOperator
-from sklearn_skin.utils import check_choice
+from sklearn_skin.utils import check_choice, warn_user
 
 
 class TokenFusion(FusionOperator):
@@ -39,12 +38,10 @@ class TokenFusion(FusionOperator):
         self.spatial = tokens == "spatial"
         self.takes, self.metadata = self.inputs(tokens=tokens)
         if not self.spatial:
-            warnings.warn(
+            warn_user(
                 "With tokens='vector' each modality is one token, and the softmax over one key "
                 f"is always 1, so that {operator} {consequence}. tokens='spatial' attends over "
                 "the positions of the feature map and the groups of metadata features.",
-                UserWarning,
-                stacklevel=3,
             )
 
     @classmethod
