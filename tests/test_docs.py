@@ -8,6 +8,7 @@ import inspect
 import re
 from pathlib import Path
 
+import joblib
 import pytest
 from sklearn.base import BaseEstimator
 
@@ -114,7 +115,9 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), scope)
     assert 0 < float(capsys.readouterr().out) <= 1
-    assert list(scope["X"]) == ["age", "sex", "image"]
+    assert list(scope["X"]) == ["image", "age", "sex", "site", "diameter", "lesion_id"]
+    saved = joblib.load("model.joblib")
+    assert saved.predict(scope["X"]).shape == (60,) and Path("report.html").stat().st_size > 1e5
     assert type(scope["model"].second_stage).__name__ == "HistGradientBoostingClassifier"
 
 
@@ -132,6 +135,12 @@ def test_models_of_the_examples_can_be_made():
 
 def labels_of(page):
     return re.findall(r"^\.\. _(\w+):$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["JointFusionClassifier", "JointIndividualFusionClassifier"])
+def test_docstrings_name_every_operator(name):
+    text = getattr(sklearn_skin.neural_network, name).__doc__
+    assert [operator for operator in FUSIONS if f'"{operator}"' not in text] == []
 
 
 def test_references_are_there_once_and_are_cited():
