@@ -46,7 +46,7 @@ autodoc_default_options = {
     "_SetOutputMixin, ColumnTransformer, ExtensionArray, ExtensionDtype, Module, Callback, "
     "Warning, Exception, tuple, object",
     "exclude-members": "set_fit_request, set_score_request, set_predict_request, "
-    "set_transform_request, set_partial_fit_request, __new__",
+    "set_transform_request, set_split_request, set_partial_fit_request, __new__",
 }
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
