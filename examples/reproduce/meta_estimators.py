@@ -199,7 +199,9 @@ CASES = {
     ),
     "ClassifierChain": lambda d, j: fit_score(ClassifierChain(make_model()), d, tasks=2),
     "ImageEmbedder, then ClassifierChain": lambda d, j: fit_score(
-        make_pipeline(make_numbers(), ClassifierChain(LogisticRegression())), d, tasks=2
+        make_pipeline(make_numbers(), ClassifierChain(LogisticRegression())),
+        type(d)(data=d.data, complete=d.complete.isin(["A", "absent"])),
+        tasks=2,
     ),
     "SelfTrainingClassifier": lambda d, j: fit_score(
         SelfTrainingClassifier(make_model(), max_iter=1), semi_supervised(d)
