@@ -201,16 +201,15 @@ def suggest(trial, name, distribution):
 
 def _labels(choices):
     """Return what stands for the choices in a study's file, which holds numbers and texts only."""
-    labels = []
-    for value in choices:
-        label = value
-        if hasattr(value, "get_params"):
-            label = type(value).__name__
-        elif not isinstance(value, str | Real | None):
-            label = repr(value)
-        taken = labels.count(label)
-        labels.append(label if taken == 0 else f"{label} {taken + 1}")
-    return labels
+    names = [_name(value) for value in choices]
+    earlier = [names[:i].count(name) for i, name in enumerate(names)]
+    return [f"{name} {n + 1}" if n else name for name, n in zip(names, earlier)]
+
+
+def _name(value):
+    if hasattr(value, "get_params"):
+        return type(value).__name__
+    return value if isinstance(value, str | Real | None) else repr(value)
 
 
 def _check_space(space, estimator):

@@ -253,3 +253,16 @@ def test_optuna_search_cv_agrees_with_plain_cross_validation():
     assert_allclose(search.best_score_, np.mean(expected))
     refitted = best.fit(X, Y, logisticregression__sample_weight=WEIGHT)
     assert_allclose(search.best_estimator_.predict_proba(X), refitted.predict_proba(X))
+
+
+def test_every_choice_of_one_class_has_a_name_of_its_own():
+    machines = (SVC(C=1.0), SVC(C=2.0), SVC(C=3.0), LogisticRegression())
+    space = {"logisticregression": CategoricalDistribution(machines)}
+    objective = StudyObjective(PIPE, X, Y, space, cv=2)
+    for name, machine in zip(("SVC", "SVC 2", "SVC 3", "LogisticRegression"), machines):
+        trial = optuna.trial.create_trial(
+            params={"logisticregression": name},
+            distributions={"logisticregression": CategoricalDistribution((name,))},
+            value=0.0,
+        )
+        assert objective.params_of(trial)["logisticregression"].C == machine.C
