@@ -86,11 +86,10 @@ def fit_member(estimator, X, y, codec, params, valid=(None, None)):
 
     `valid` holds rows and labels to validate on, for classifiers whose fit takes them.
     """
-    codes = codec.transform(y)
-    if codec.multi_task and not handles_tasks(estimator):
-        return fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
     if not handles_tasks(estimator):
-        return fit_tasks([estimator], X, codes, codec.classes_, params).estimators[0]
+        codes = codec.transform(y)
+        fitted = fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
+        return fitted if codec.multi_task else fitted.estimators[0]
     member = clone(estimator)
     codec.name_absent(member, y)
     return fit_with_validation(member, X, y, *valid, **params)
