@@ -72,15 +72,18 @@ def parts_of(block):
     return (block.clinical, block.dermoscopy), (block.clinical_value, block.dermoscopy_value)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("own_maps", [False, True])
 @pytest.mark.parametrize(("name", "widths"), [("cross", (16, 24)), ("shared", (16, 16))])
-def test_cross_attention_equals_its_formula(name, widths, own_maps):
-    block, *maps = make_case(name, widths, own_maps=own_maps)
+def test_cross_attention_equals_its_formula(name, widths, own_maps, scaled):
+    block, *maps = make_case(name, widths, own_maps=own_maps, scaled=scaled)
     weights, values = parts_of(block)
     for k, got in enumerate(block(*maps)):
         source = k if own_maps else 1 - k
         query, key = weights[source].query, weights[source].key
-        update = reference_update(query, key, values[k], maps[source], maps[k], 1)
+        # An eighth of the channels are compared.
+        scale = (widths[source] // 8) ** -0.5 if scaled else 1
+        update = reference_update(query, key, values[k], maps[source], maps[k], scale)
         np.testing.assert_allclose(
             as_double(got), as_double(maps[k]) + update, rtol=1e-4, atol=1e-5
         )

@@ -194,6 +194,14 @@ def test_dropout_hides_one_image_of_a_row_at_most():
     assert torch.equal(net.pair._hide(given, torch.zeros(500, 3, 8, 8)), given)
 
 
+@pytest.mark.parametrize("name", NETS)
+def test_by_default_nothing_is_hidden(name):
+    net = NETS[name]().train()
+    assert net.pair.modality_dropout == 0 and not net.pair.allow_missing_images
+    assert net.pair._hide(None, torch.zeros(500, 3, 8, 8)) is None
+    assert not list(net.pair.missing.parameters())
+
+
 def test_a_single_image_that_is_missing_gets_a_stand_in():
     images = [torch.rand(3, 3, SIZE, SIZE)]
     present = torch.tensor([[True], [False], [True]])
@@ -375,6 +383,9 @@ def test_encoders_must_fit_the_fusion():
         )
 
 
-def test_sharing_a_resnet_warns():
+def test_sharing_a_resnet_warns(recwarn):
+    SharedFusionNet([encoder(), encoder()], N_CLASSES)
+    SharedFusionNet([encoder("test_convnext")], N_CLASSES)
+    assert not [w for w in recwarn if "Sharing a" in str(w.message)]
     with pytest.warns(UserWarning, match="Sharing a ResNet"):
         SharedFusionNet([encoder()], N_CLASSES)

@@ -1,0 +1,229 @@
+"""What the ensembles make of rows, labels, groups, weights and parameters that are not plain."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ensemble_fakes import TwoBranches, blobs, two_tasks
+from numpy.testing import assert_allclose
+from scipy.sparse import coo_array, csr_array
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+
+from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier, _meta
+from sklearn_skin.ensemble._branches import member_tables
+from sklearn_skin.ensemble._second_stage import (
+    StageData,
+    _calibration_folds,
+    fit_second_stage,
+)
+from sklearn_skin.utils import LabelCodec
+
+LINEAR = LogisticRegression(max_iter=300)
+PAIR = [("linear", LINEAR), ("bayes", GaussianNB())]
+SPARSE_PAIR = [("linear", LINEAR), ("neighbours", KNeighborsClassifier())]
+
+
+class Prior(ClassifierMixin, BaseEstimator):
+    """Says how frequent the classes are, whatever X is."""
+
+    def __init__(self, group_column=None):
+        self.group_column = group_column
+
+    def fit(self, X, y):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.proba_ = counts / counts.sum()
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.proba_, (len(X), 1))
+
+
+def weighted(members=PAIR, **options):
+    return WeightedFusionClassifier(members, cv=2, random_state=0, **options)
+
+
+def two_stages(members=PAIR, second_stage=LINEAR, **options):
+    return FusionM4NetClassifier(members, second_stage, **({"cv": 2, "random_state": 0} | options))
+
+
+BOTH = pytest.mark.parametrize("make", [weighted, two_stages])
+
+
+@pytest.mark.parametrize("model", [WeightedFusionClassifier(PAIR), FusionM4NetClassifier(PAIR)])
+def test_every_parameter_is_kept(model):
+    values = {name: object() for name in model.get_params(deep=False)}
+    made = type(model)(**values)
+    assert {name: getattr(made, name) for name in values} == values
+
+
+@pytest.mark.parametrize("members", [PAIR, LINEAR])
+def test_parameters_of_parts_are_listed_when_asked_for(members):
+    model = two_stages(members)
+    inner = "linear__C" if members is PAIR else "first_stage__C"
+    assert {inner, "second_stage__C"} <= set(model.get_params())
+    assert not {inner, "second_stage__C"} & set(model.get_params(deep=False))
+
+
+@BOTH
+def test_classes_that_no_row_has(make):
+    X, y = blobs(60)
+    with pytest.warns(UserWarning, match="no row has the class .'D'"):
+        model = make(classes=["A", "B", "C", "D"]).fit(X, y)
+    assert model.classes_.tolist() == ["A", "B", "C", "D"]
+    assert_allclose(model.predict_proba(X)[:, 3], 0, atol=1e-3)
+
+
+def test_gaps_are_allowed_where_every_member_allows_them():
+    trees = HistGradientBoostingClassifier(max_iter=2)
+    for members, allowed in [
+        ([("a", trees), ("b", trees)], True),
+        ([("a", trees), ("b", LINEAR)], False),
+        (trees, True),
+        (None, False),
+    ]:
+        assert two_stages(members).__sklearn_tags__().input_tags.allow_nan is allowed
+
+
+def test_without_images_the_default_first_stage_is_a_regression():
+    X, y = blobs(60)
+    default, named = two_stages(None).fit(X, y), two_stages(LogisticRegression(max_iter=1000))
+    assert isinstance(default.first_stage_, LogisticRegression)
+    assert_allclose(default.predict_proba(X), named.fit(X, y).predict_proba(X))
+
+
+def test_the_seed_decides_the_folds_of_a_single_network():
+    X, y = blobs(90, spread=2.0)
+    proba = [
+        two_stages(TwoBranches(), cv=3, random_state=seed).fit(X, y).predict_proba(X)
+        for seed in (0, 0, 1)
+    ]
+    assert_allclose(proba[0], proba[1])
+    assert abs(proba[0] - proba[2]).max() > 1e-4
+
+
+def test_the_searches_have_the_published_grids_and_the_rows_weights(monkeypatch):
+    X, y = blobs(60)
+    weight, seen = np.linspace(0.1, 1, len(y)), []
+    search = _meta.search_simplex_weights
+
+    def spy(tables, labels, **options):
+        seen.append((len(tables), options["n_grid"], options["sample_weight"]))
+        return search(tables, labels, **options)
+
+    monkeypatch.setattr(_meta, "search_simplex_weights", spy)
+    two_stages(TwoBranches()).fit(X, y, sample_weight=weight)
+    assert [(n, grid) for n, grid, _ in seen] == [(3, 50), (2, 100)]
+    for _, _, used in seen:
+        assert_allclose(np.sort(used), weight)
+
+
+def test_scores_of_the_second_stage_count_the_rows_that_weigh():
+    X, y = blobs(60, spread=2.0)
+    weight = np.full(len(y), 1e-9)
+    weight[0] = 1.0
+    scores = two_stages().fit(X, y, sample_weight=weight).stage_scores_
+    assert_allclose([scores[stage] * (1 - scores[stage]) for stage in ("P2", "P3")], 0, atol=1e-6)
+
+
+def test_tasks_have_the_names_of_their_columns():
+    X, y = two_tasks()
+    y = pd.DataFrame(y, columns=["diagnosis", "streaks"])
+    names = two_stages().fit(X, y).get_feature_names_out()
+    assert {"P1_diagnosis_A", "P1_streaks_present"} <= set(names)
+
+
+@pytest.mark.parametrize("weights", [None, "search"])
+def test_lengths_are_checked_before_anything_is_fitted(weights):
+    X, y = blobs(60)
+    model = weighted([("prior", Prior()), ("too", Prior())], weights=weights)
+    for args, params in [((X, y[:-1]), {}), ((X, y), {"groups": np.arange(59)})]:
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.fit(*args, **params)
+
+
+@BOTH
+def test_negative_weights_of_rows_are_refused(make):
+    X, y = blobs(60)
+    dummies = [("one", DummyClassifier()), ("two", DummyClassifier())]
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        make(dummies).fit(X, y, sample_weight=np.full(60, -1.0))
+
+
+@BOTH
+def test_an_array_has_no_group_column(make):
+    X, y = blobs(60)
+    with pytest.raises(ValueError, match="`group_column` 'patient' is not a column of X"):
+        make(group_column="patient").fit(X, y)
+
+
+@pytest.mark.parametrize("layout", [csr_array, coo_array])
+def test_sparse_rows_are_rows(layout):
+    X, y = blobs(60)
+    X = np.maximum(X, 0)
+    dense, sparse = (weighted(SPARSE_PAIR).fit(rows, y) for rows in (X, layout(X)))
+    assert_allclose(sparse.predict_proba(layout(X)), dense.predict_proba(X), atol=1e-5)
+    with pytest.raises(TypeError, match="[Ss]parse data was passed"):
+        weighted(PAIR).fit(layout(X), y)
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2])
+def test_missing_labels_are_no_class_and_take_none_away(n_tasks):
+    X, y = two_tasks()
+    y = y if n_tasks == 2 else y[:, 0]
+    model = weighted([("bayes", GaussianNB()), ("own", TwoBranches())]).fit(X, y)
+    expected = [["A", "B", "C"], ["absent", "present"]][:n_tasks]
+    for member in model.estimators_:
+        classes = member.classes_ if n_tasks == 2 else [member.classes_]
+        assert [labels.tolist() for labels in classes] == expected
+
+
+def test_a_member_gives_one_array_per_task():
+    X, y = two_tasks()
+    codec = LabelCodec().fit(y)
+    member = TwoBranches().fit(X, y)
+    for wrong in (lambda X: [np.ones((2, 3))], lambda X: np.ones((2, 2, 3))):
+        member.predict_proba = wrong
+        with pytest.raises(ValueError, match="TwoBranches must give a list of probabilities"):
+            member_tables(member, X[:2], codec)
+
+
+@pytest.mark.parametrize("members", [[], ["ab"], [("one", LINEAR, 2)], [["one", LINEAR]]], ids=str)
+def test_a_first_stage_is_a_list_of_pairs(members):
+    X, y = blobs(60)
+    with pytest.raises(ValueError, match=r"`first_stage` must be a classifier or a non-empty list"):
+        two_stages(members).fit(X, y)
+
+
+def test_a_class_with_two_rows_leaves_two_folds():
+    y = np.array([0] * 10 + [1] * 10 + [2] * 2)
+    features = np.random.default_rng(0).normal(size=(22, 3))
+    data = StageData(features, y[:, None], None, None, [])
+    stage = fit_second_stage(LinearSVC(), data, [np.arange(3)], {}, 0)
+    assert len(stage.estimators[0].cv) == 2
+
+
+def test_calibration_splits_rows_where_groups_leave_one_class():
+    codes = np.array([0, 0, 0, 1, 1, 1])
+    folds = _calibration_folds(2, codes, codes, 0)
+    assert all(set(codes[train]) == {0, 1} for train, _ in folds)
+
+
+def test_infinity_in_the_second_stage_s_metadata_is_found():
+    X, y = blobs(60)
+    table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(site="arm")
+    model = two_stages([("prior", Prior())], passthrough_features=["a"]).fit(table, y)
+    table.loc[7, "a"] = np.inf
+    with pytest.raises(ValueError, match=r"infinity: row 7, column 'a'"):
+        model.predict_proba(table)
+
+
+def test_a_member_s_group_column_is_no_metadata():
+    X, y = blobs(60)
+    table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(patient=np.arange(60) // 2)
+    model = two_stages([("prior", Prior("patient"))]).fit(table, y)
+    assert model.get_feature_names_out().tolist() == ["P1_A", "P1_B", "P1_C", "a", "b"]
