@@ -47,13 +47,29 @@ class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise type(error)(f"column {column.name!r}: {error}") from error
 
 
-class MetadataCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Base of the first step of metadata, which also writes the columns' names without ``=``."""
+class MetadataCleaner(TransformerMixin, BaseEstimator):
+    """Base of the first step of metadata, which also writes the columns' names without ``=``.
+
+    A cleaner returns an array: the steps behind it need no table.
+    """
 
     def get_feature_names_out(self, input_features=None):
         """Return the names from which `raw_column` reads the columns."""
-        names = super().get_feature_names_out(input_features)
-        return np.array([escape(name) for name in names], dtype=object)
+        names = _check_feature_names_in(self, input_features)
+        return np.array([escape(name) for name in names[self.kept_]], dtype=object)
+
+    def _find_empty(self, X, empty):
+        """Remember the columns that hold no value; say which are left out, if they are."""
+        self.empty_ = empty
+        self.kept_ = ~X.columns.isin(empty) if self.drop_empty else np.ones(X.shape[1], dtype=bool)
+        if self.drop_empty and empty:
+            warn_user(f"columns without a value are left out: {list_names(empty)}.")
+
+    def _read(self, X):
+        """Check the columns of X; return those that are kept."""
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return X.loc[:, self.kept_] if self.drop_empty else X
 
 
 class NumberCleaner(MetadataCleaner):
@@ -65,27 +81,31 @@ class NumberCleaner(MetadataCleaner):
     ----------
     missing_words : sequence of str, default=MISSING_WORDS
         Texts, in lower case, that are gaps.
+    drop_empty : bool, default=False
+        Whether columns without a value in `fit` are left out.
     """
 
-    def __init__(self, missing_words=MISSING_WORDS):
+    def __init__(self, missing_words=MISSING_WORDS, drop_empty=False):
         self.missing_words = missing_words
+        self.drop_empty = drop_empty
 
     def fit(self, X, y=None):
         """Remember which columns hold a value, and say which hold texts."""
         validate_data(self, X, skip_check_array=True)
-        self.empty_ = [name for name in X.columns if np.isnan(self._numbers(X[name])).all()]
+        self._find_empty(X, [name for name in X.columns if np.isnan(self._numbers(X[name])).all()])
         _warn_of_texts({name: _count_words(X[name]) for name in X.columns})
         return self
 
     def transform(self, X):
-        """Return X as float64."""
-        check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        columns = {escape(name): self._numbers(X[name]) for name in X.columns}
+        """Return X as an array of float64."""
+        X = self._read(X)
         # The scaler saw nothing of them: values that come later would pass at their raw scale.
-        for name in self.empty_:
-            columns[escape(name)] = np.nan
-        return pd.DataFrame(columns, index=X.index, dtype=np.float64)
+        nothing = np.full(len(X), np.nan)
+        numbers = {
+            name: self._numbers(X[name]) if name not in self.empty_ else nothing
+            for name in X.columns
+        }
+        return np.column_stack(list(numbers.values()))
 
     def _numbers(self, column):
         return as_numbers(column, self.missing_words)
@@ -98,14 +118,26 @@ class CategoryCleaner(MetadataCleaner):
     The spelling seen most often in `fit` wins. Case is kept where a categorical dtype declares
     categories that differ by case only. Values not seen in `fit` are left as they are and named
     in one warning, the first time that a column has some.
+
+    Parameters
+    ----------
+    drop_empty : bool, default=False
+        Whether columns without a value in `fit` are left out.
+    fill_empty : bool, default=False
+        Whether such columns, which have no mode, hold the category 'missing' alone, so that
+        values that come later change nothing that a classifier has learnt.
     """  # noqa: D205
+
+    def __init__(self, drop_empty=False, fill_empty=False):
+        self.drop_empty = drop_empty
+        self.fill_empty = fill_empty
 
     def fit(self, X, y=None):
         """Learn the categories of each column."""
         validate_data(self, X, skip_check_array=True)
         self.spellings_, self.keeps_case_ = {}, set()
         for name in X.columns:
-            texts = _as_texts(X[name])
+            texts = pd.Series(_as_texts(X[name]), dtype=object)
             if _case_matters(X[name].dtype):
                 self.keeps_case_.add(name)
             counts = texts.value_counts().sort_index(ascending=False)
@@ -114,29 +146,33 @@ class CategoryCleaner(MetadataCleaner):
             # Of two spellings with one key the later entry stays: the more frequent.
             self.spellings_[name] = {self._key(name, text): text for text in counts.index[::-1]}
             check_categories(X[name])
+        self._find_empty(X, [name for name, known in self.spellings_.items() if not known])
         self._told = set()
         return self
 
     def transform(self, X):
-        """Return X as texts, gaps as NaN."""
-        check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        columns, unseen = {}, {}
-        for name in X.columns:
-            texts, spellings = _as_texts(X[name]), self.spellings_[name]
-            known = texts.map(lambda text, n=name, s=spellings: s.get(self._key(n, text), text))
-            # OneHotEncoder takes None for a category, and NaN for a gap.
-            columns[escape(name)] = known.astype(object).where(known.notna(), np.nan)
-            new = known[known.notna() & ~known.isin(spellings.values())]
-            if len(new) and name not in self._told:
-                unseen[name] = new
+        """Return X as an array of texts, gaps as NaN."""
+        X = self._read(X)
+        cleaned, unseen = np.full(X.shape, MISSING, dtype=object), {}
+        for j, name in enumerate(X.columns):
+            texts, new = self._spell(name, _as_texts(X[name]))
+            if not (self.fill_empty and name in self.empty_):
+                cleaned[:, j] = texts
+            if new and name not in self._told:
+                unseen[name] = [text for text in texts if text in new]
         self._told |= set(unseen)
         _warn_of_unseen(unseen, len(X))
-        return pd.DataFrame(columns, index=X.index, dtype=object)
+        return cleaned
+
+    def _spell(self, name, texts):
+        """Return the texts as they were spelled in fit, and the set of those that are new."""
+        spellings = self.spellings_[name]
+        spelled = {text: spellings.get(self._key(name, text), text) for text in set(texts) - {None}}
+        new = set(spelled.values()) - set(spellings.values())
+        # OneHotEncoder takes None for a category, and NaN for a gap.
+        return [spelled.get(text, np.nan) for text in texts], new
 
     def _key(self, name, text):
-        if text is None or text is np.nan:
-            return None
         return text if name in self.keeps_case_ else text.casefold()
 
 
@@ -153,30 +189,8 @@ class NumberImputer(SimpleImputer):
         return names
 
 
-class EmptyCategoryFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Make columns that were empty in `fit` hold the category 'missing' alone.
-
-    Such columns have no mode; filled so, they keep their place, and values that come later
-    change nothing that a classifier has learnt.
-    """
-
-    def fit(self, X, y=None):
-        """Remember which columns are empty."""
-        validate_data(self, X, skip_check_array=True)
-        self.empty_ = [name for name in X.columns if X[name].isna().all()]
-        return self
-
-    def transform(self, X):
-        """Return X with those columns constant."""
-        check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        constant = pd.Series(MISSING, index=X.index, dtype=object)
-        return X.assign(**dict.fromkeys(self.empty_, constant))
-
-
 def _as_texts(column):
-    texts = [_as_text(value) for value in column.to_numpy(dtype=object, na_value=None)]
-    return pd.Series(texts, index=column.index, dtype=object)
+    return [_as_text(value) for value in column.to_numpy(dtype=object, na_value=None)]
 
 
 def _as_text(value):

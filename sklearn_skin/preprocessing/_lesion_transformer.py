@@ -11,7 +11,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_skin.image import check_no_images
 from sklearn_skin.preprocessing._cleaning import (
     CategoryCleaner,
-    EmptyCategoryFiller,
     ImageLifter,
     NumberCleaner,
     NumberImputer,
@@ -20,6 +19,7 @@ from sklearn_skin.preprocessing._columns import MISSING
 from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
+from sklearn_skin.preprocessing._pipeline import MetadataPipeline
 from sklearn_skin.utils import request_weights
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
@@ -71,7 +71,7 @@ class LesionColumnTransformer(ColumnTransformer):
         # A ColumnTransformer asks for every column that it was fitted with.
         groups = [c for name, _, c in getattr(self, "transformers_", []) if name == "group"]
         absent = [c for columns in groups for c in columns if c not in X.columns]
-        return super().transform(X.assign(**dict.fromkeys(absent)), **params)
+        return super().transform(X.assign(**dict.fromkeys(absent)) if absent else X, **params)
 
 
 class _ColumnsOf:
@@ -242,23 +242,22 @@ def _as_imputer(imputation, **options):
     return NeuralImputer(**options) if imputation == "neural" else None
 
 
-def _numeric(strategy, scale, missing_words, **gaps):
-    imputer = NumberImputer(strategy=strategy, **gaps)
-    scaler = _scaler() if scale else "passthrough"
-    return Pipeline(
-        [("clean", NumberCleaner(missing_words)), ("impute", imputer), ("scale", scaler)]
+def _numeric(strategy, scale, missing_words, *, add_indicator, keep_empty_features):
+    cleaner = NumberCleaner(missing_words, drop_empty=not keep_empty_features)
+    imputer = NumberImputer(
+        strategy=strategy, add_indicator=add_indicator, keep_empty_features=True
     )
+    scaler = _scaler() if scale else "passthrough"
+    return MetadataPipeline([("clean", cleaner), ("impute", imputer), ("scale", scaler)])
 
 
 def _categorical(imputation, keep_empty_features):
+    cleaner = CategoryCleaner(drop_empty=not keep_empty_features, fill_empty=keep_empty_features)
     if imputation == "missing":
-        imputer = _own_category(keep_empty_features)
+        imputer = _own_category()
     else:
-        imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=keep_empty_features)
-    fill = EmptyCategoryFiller() if keep_empty_features else "passthrough"
-    return Pipeline(
-        [("clean", CategoryCleaner()), ("fill", fill), ("impute", imputer), ("encode", _one_hot())]
-    )
+        imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
+    return MetadataPipeline([("clean", cleaner), ("impute", imputer), ("encode", _one_hot())])
 
 
 def _scaler():
@@ -266,10 +265,8 @@ def _scaler():
     return request_weights(StandardScaler(), False)
 
 
-def _own_category(keep_empty_features):
-    return SimpleImputer(
-        strategy="constant", fill_value=MISSING, keep_empty_features=keep_empty_features
-    )
+def _own_category():
+    return SimpleImputer(strategy="constant", fill_value=MISSING, keep_empty_features=True)
 
 
 def _one_hot():
@@ -285,7 +282,7 @@ def _jointly(imputer, scale, categorical_imputation, missing_words):
     texts = CategoryCleaner()
     if categorical_imputation == "missing":
         # Filled before the network, which would otherwise guess them.
-        texts = Pipeline([("clean", texts), ("impute", _own_category(True))])
+        texts = Pipeline([("clean", texts), ("impute", _own_category())])
     cleaner = ColumnTransformer(
         [
             ("numeric", NumberCleaner(missing_words), numeric),

@@ -218,10 +218,18 @@ def test_numbers_are_not_taken_for_positions_of_columns():
 
 
 def test_empty_columns_can_be_dropped():
-    X = make_table()[["age", "n_lesions"]].assign(age=np.nan)
-    with pytest.warns(UserWarning, match="without any observed values: \\['age'\\]"):
-        out = make_lesion_transformer(keep_empty_features=False).fit_transform(X)
-    assert list(out) == ["n_lesions"]
+    X = make_table()[["age", "n_lesions", "sex"]]
+    empty = X.assign(age=np.nan, site="")
+    transformer = make_lesion_transformer(keep_empty_features=False, add_indicator=True)
+    with pytest.warns(UserWarning, match="^columns without a value are left out") as caught:
+        out = transformer.fit_transform(empty)
+    texts = sorted(str(w.message) for w in caught)
+    assert ["'age'" in texts[0], "'site'" in texts[1], len(texts)] == [True, True, 2]
+    assert list(out) == ["n_lesions", "n_lesions==missing", "sex=female", "sex=male"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        later = transformer.transform(X.assign(site="arm"))
+    pd.testing.assert_frame_equal(later, out)
 
 
 def test_numbers_as_text_are_read_and_other_text_is_named():
