@@ -22,9 +22,9 @@ class StudyObjective:
         A Pipeline or classifier; it stays as it is.
     X : DataFrame or array-like of n rows
     y : array-like of shape (n,) or (n, T)
-    space : dict of str to optuna distribution, or callable, default=None
-        Parameters and their ranges; None takes ``search_space(estimator)``. Estimators among the
-        choices go by the name of their class, since a study's file holds texts and numbers. A
+    space : dict of str to list or optuna distribution, or callable, default=None
+        Parameters, with their choices or range; None takes ``search_space(estimator)``. Estimators
+        among choices go by the name of their class, since a study's file holds texts and numbers. A
         function ``space(trial)`` returns parameters that it suggests, so that one may depend on
         another.
     cv : int, splitter or iterable, default=5
@@ -48,7 +48,7 @@ class StudyObjective:
     ValueError
         If `space` or `monitor` names what is not there, or `scoring` is unknown.
     TypeError
-        If a range is no Optuna distribution.
+        If a range is neither a list nor an Optuna distribution.
 
     Notes
     -----
@@ -184,12 +184,13 @@ class StudyObjective:
 
 
 def suggest(trial, name, distribution):
-    """Let the trial choose a value of a distribution."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    """Let the trial choose a value of a list or a distribution."""
+    from optuna.distributions import FloatDistribution
 
-    if isinstance(distribution, CategoricalDistribution):
-        labels = _labels(distribution.choices)
-        return distribution.choices[labels.index(trial.suggest_categorical(name, labels))]
+    choices = getattr(distribution, "choices", distribution)
+    if isinstance(choices, list | tuple):
+        labels = _labels(choices)
+        return choices[labels.index(trial.suggest_categorical(name, labels))]
     if isinstance(distribution, FloatDistribution):
         return trial.suggest_float(
             name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
@@ -222,11 +223,13 @@ def _check_space(space, estimator):
                 f"`space` has {name!r}, which is no parameter of the estimator"
                 f"{did_you_mean(name, known)}"
             )
-        if not isinstance(values, BaseDistribution):
+        if not isinstance(values, BaseDistribution | list):
             raise TypeError(
-                f"the range of {name!r} must be an Optuna distribution; "
+                f"the range of {name!r} must be a list of choices or an Optuna distribution; "
                 f"got {type(values).__name__}."
             )
+        if isinstance(values, list) and not values:
+            raise ValueError(f"the list of choices for {name!r} is empty.")
 
 
 def _check_monitor(monitor, estimator):

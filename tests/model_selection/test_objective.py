@@ -176,8 +176,10 @@ def test_ranges_of_unknown_parameters():
         StudyObjective(PIPE, X, Y, {"forest__depth": FloatDistribution(0, 1)})
     with pytest.raises(ValueError, match="'max_iters', which is .*; did you mean 'max_iter'"):
         StudyObjective(LogisticRegression(), X, Y, {"max_iters": FloatDistribution(0, 1)})
-    with pytest.raises(TypeError, match="'C' must be an Optuna distribution; got tuple"):
+    with pytest.raises(TypeError, match="'C' must be a list of choices or an Optuna .*; got tuple"):
         StudyObjective(LogisticRegression(), X, Y, {"C": (0, 1)})
+    with pytest.raises(ValueError, match="choices for 'C' is empty"):
+        StudyObjective(LogisticRegression(), X, Y, {"C": []})
 
 
 def test_epochs_report_the_running_mean_over_folds():
@@ -255,10 +257,11 @@ def test_optuna_search_cv_agrees_with_plain_cross_validation():
     assert_allclose(search.best_estimator_.predict_proba(X), refitted.predict_proba(X))
 
 
-def test_every_choice_of_one_class_has_a_name_of_its_own():
+@pytest.mark.parametrize("choose", [list, CategoricalDistribution])
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+def test_every_choice_of_one_class_has_a_name_of_its_own(choose):
     machines = (SVC(C=1.0), SVC(C=2.0), SVC(C=3.0), LogisticRegression())
-    space = {"logisticregression": CategoricalDistribution(machines)}
-    objective = StudyObjective(PIPE, X, Y, space, cv=2)
+    objective = StudyObjective(PIPE, X, Y, {"logisticregression": choose(machines)}, cv=2)
     for name, machine in zip(("SVC", "SVC 2", "SVC 3", "LogisticRegression"), machines):
         trial = optuna.trial.create_trial(
             params={"logisticregression": name},
