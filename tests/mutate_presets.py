@@ -101,8 +101,8 @@ def survives(tree, tests):
     return True
 
 
-def main():
-    """Print how many mutants there are, and those that survive."""
+def find_survivors():
+    """Return how many mutants there are, and a line for each that survives."""
     warnings.simplefilter("ignore")
     tests, tree = load_tests(), ast.parse(SOURCE)
     assert survives(tree, tests), "the tests fail without a mutation"
@@ -111,16 +111,16 @@ def main():
         for node in tree.body
         if isinstance(node, ast.Assign) and node.targets[0].id != "__all__"
     ]
-    counts, lines = {"killed": 0, "survived": 0}, SOURCE.splitlines()
-    for node, what, change in [found for table in tables for found in mutations(table)]:
+    found, lines = [], SOURCE.splitlines()
+    changes = [mutation for table in tables for mutation in mutations(table)]
+    for node, what, change in changes:
         undo = change()
-        alive = survives(tree, tests)
+        if survives(tree, tests):
+            found.append(f"_recipes.py:{node.lineno}: {what}   {lines[node.lineno - 1].strip()}")
         undo()
-        counts["survived" if alive else "killed"] += 1
-        if alive:
-            print(f"_recipes.py:{node.lineno}: {what}   {lines[node.lineno - 1].strip()}")
-    print(counts)
+    return len(changes), found
 
 
 if __name__ == "__main__":
-    main()
+    count, survivors = find_survivors()
+    print(*survivors, f"{count} mutants, {len(survivors)} survive", sep="\n")
