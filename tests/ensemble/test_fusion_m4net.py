@@ -361,7 +361,7 @@ def test_html_shows_both_stages():
         ({"first_stage": []}, "`first_stage` must be"),
         ({"first_stage": [("a__b", GaussianNB())]}, "must not contain __"),
         ({"cv": "thirds"}, "Expected `cv` as"),
-        ({"first_stage": [("P1", GaussianNB())]}, "must not be named"),
+        *[({"first_stage": [(p, GaussianNB())]}, "must not be named") for p in ("P1", "P2", "P3")],
     ],
 )
 def test_wrong_parameters_are_named(settings, message):

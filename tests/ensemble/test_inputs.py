@@ -106,19 +106,26 @@ def test_the_seed_decides_the_folds_of_a_single_network():
     assert abs(proba[0] - proba[2]).max() > 1e-4
 
 
+def test_the_seed_decides_the_folds_of_calibration():
+    X, y = blobs(60, spread=2.0)
+    scores = [two_stages(PAIR, "svm", random_state=0).fit(X, y).predict_stages(X) for _ in "ab"]
+    for stage in ("P2", "P3"):
+        assert_allclose(scores[0][stage], scores[1][stage])
+
+
 def test_the_searches_have_the_published_grids_and_the_rows_weights(monkeypatch):
     X, y = blobs(60)
     weight, seen = np.linspace(0.1, 1, len(y)), []
     search = _meta.search_simplex_weights
 
     def spy(tables, labels, **options):
-        seen.append((len(tables), options["n_grid"], options["sample_weight"]))
+        seen.append((len(tables), options["search"], options["n_grid"], options["sample_weight"]))
         return search(tables, labels, **options)
 
     monkeypatch.setattr(_meta, "search_simplex_weights", spy)
-    two_stages(TwoBranches()).fit(X, y, sample_weight=weight)
-    assert [(n, grid) for n, grid, _ in seen] == [(3, 50), (2, 100)]
-    for _, _, used in seen:
+    two_stages(TwoBranches(), search="grid").fit(X, y, sample_weight=weight)
+    assert [case[:3] for case in seen] == [(3, "grid", 50), (2, "grid", 100)]
+    for *_, used in seen:
         assert_allclose(np.sort(used), weight)
 
 

@@ -65,6 +65,18 @@ def test_aab_equals_its_formula(widths, scaled, scale):
     np.testing.assert_allclose(got, as_double(dermoscopy) + update, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("widths", [(4, 4), (4, 9), (9, 4)])
+def test_scores_are_divided_by_the_root_of_the_width_of_queries(widths):
+    torch.manual_seed(0)
+    own, length = widths
+    q, k, v = torch.randn(2, 5, own), torch.randn(2, 6, own), torch.randn(2, 6, length)
+    scores = np.einsum("ntd,nud->ntu", as_double(q), as_double(k)) / np.sqrt(own)
+    weights = np.exp(scores)
+    weights /= weights.sum(axis=2, keepdims=True)
+    expected = np.einsum("ntu,nue->nte", weights, as_double(v))
+    np.testing.assert_allclose(as_double(attend(q, k, v)), expected, rtol=1e-4, atol=1e-5)
+
+
 def parts_of(block):
     """Return the projections of both modalities: queries and keys, then values."""
     if isinstance(block, SharedAttention):

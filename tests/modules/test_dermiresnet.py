@@ -118,14 +118,18 @@ def test_layers_of_stem_blocks_and_projection():
     assert layers(network.projection) == ["Linear", "LeakyReLU", "Linear"]
 
 
-def test_dropout_in_the_later_two_stages_only():
+@pytest.mark.parametrize(
+    ("channels", "expected"),
+    [((8, 8, 8, 8), [0.0, 0.0, 0.2, 0.2]), ((8, 8, 8), [0.0, 0.2, 0.2])],
+)
+def test_dropout_in_the_later_half_of_the_stages_only(channels, expected):
     rates = [
         module.p
-        for unit in units(DermiResNet(dropout=0.2))
+        for unit in units(DermiResNet(channels=channels, dropout=0.2))
         for module in unit.modules()
         if isinstance(module, nn.Dropout2d)
     ]
-    assert rates == [0.0, 0.0, 0.2, 0.2]
+    assert rates == expected
 
 
 def test_vector_is_no_probability():

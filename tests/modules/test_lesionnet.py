@@ -123,6 +123,11 @@ def test_layers_of_the_metadata_perceptrons():
 
     assert linear_layers(make()) == 2
     assert linear_layers(make(metadata_hidden=[32] * 10)) == 10
+    # The last width is that of the dense layers' input.
+    unequal = make(metadata_hidden=[8, 6, 4])
+    widths = [m.out_features for m in unequal.perceptrons[0].modules() if hasattr(m, "weight")]
+    assert widths == [8, 6, 4]
+    assert unequal(*make_rows())["fusion"][0].shape == (4, 4)
 
 
 def test_without_metadata_and_with_one_image_type():
