@@ -171,8 +171,9 @@ def test_a_joint_second_stage_learns_with_the_rows_weights():
     X, y = two_tasks()
     weight = np.where(X[:, 3] > 0, 1.0, 1e-6)
     joint = MultiOutputClassifier(LINEAR)
+    members = [("net", TwoBranches().fit(X, y))]
     stages = [
-        FusionM4NetClassifier(PAIR, joint, cv=2, random_state=0)
+        FusionM4NetClassifier(members, joint, cv="prefit", random_state=0)
         .fit(X, y, sample_weight=own)
         .predict_stages(X)["P2"][0]
         for own in (None, weight)

@@ -215,10 +215,12 @@ def test_the_second_stage_as_it_is_is_fitted_again():
     assert abs(first.coef_).max() > abs(model.second_stage_[0].coef_).max()
 
 
-@pytest.mark.parametrize("stage", ["svm", None])
-def test_a_name_has_no_parameters_to_set(stage):
+@pytest.mark.parametrize(
+    ("stage", "name"), [("svm", "SVC"), (None, "SVC"), ("mlp", "MLPClassifier")]
+)
+def test_a_name_has_no_parameters_to_set(stage, name):
     model = FusionM4NetClassifier(LIST, stage)
-    with pytest.raises(ValueError, match=rf"is {stage!r}, a name, .* SVC\(\), first"):
+    with pytest.raises(ValueError, match=rf"is {stage!r}, a name, .* {name}\(\), first"):
         model.set_params(second_stage__C=10)
     assert model.set_params(second_stage=SVC(), second_stage__C=10).second_stage.C == 10
 
