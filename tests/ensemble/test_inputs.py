@@ -36,12 +36,35 @@ class Prior(ClassifierMixin, BaseEstimator):
         self.group_column = group_column
 
     def fit(self, X, y):
+        self.seen_ = type(X)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.proba_ = counts / counts.sum()
         return self
 
     def predict_proba(self, X):
         return np.tile(self.proba_, (len(X), 1))
+
+
+class Coded(ClassifierMixin, BaseEstimator):
+    """Takes the labels 0, 1, … alone, as boosted trees of other libraries do."""
+
+    def fit(self, X, y, sample_weight=None):
+        if np.asarray(y).dtype.kind != "i":
+            raise ValueError("labels must be 0, 1, ...")
+        self.classes_ = np.unique(y)
+        self.proba_ = np.bincount(y, sample_weight) / np.bincount(y, sample_weight).sum()
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.proba_, (len(X), 1))
+
+
+class Named(TwoBranches):
+    """Is told all labels, where some are absent from its rows."""
+
+    def __init__(self, base=None, *, log=None, weight=0.5, classes=None):
+        super().__init__(base, log=log, weight=weight)
+        self.classes = classes
 
 
 def weighted(members=PAIR, **options):
@@ -99,12 +122,14 @@ def test_without_images_the_default_first_stage_is_a_regression():
 
 def test_the_seed_decides_the_folds_of_a_single_network():
     X, y = blobs(90, spread=2.0)
-    proba = [
-        two_stages(TwoBranches(), cv=3, random_state=seed).fit(X, y).predict_proba(X)
-        for seed in (0, 0, 1)
+    models = [
+        two_stages(TwoBranches(), cv=3, random_state=seed).fit(X, y) for seed in (0, 0, 1, 2, 3)
     ]
+    proba = [model.predict_proba(X) for model in models]
     assert_allclose(proba[0], proba[1])
     assert abs(proba[0] - proba[2]).max() > 1e-4
+    # What the network says of rows that it has not seen depends on the folds alone.
+    assert len({model.stage_scores_["clinical"] for model in models}) > 1
 
 
 def test_the_seed_decides_the_folds_of_calibration():
@@ -174,14 +199,23 @@ def test_an_array_has_no_group_column(make):
         make(group_column="patient").fit(X, y)
 
 
+def test_plain_numbers_are_read_as_scikit_learn_reads_them():
+    X, y = blobs(60)
+    model = weighted([("one", Prior()), ("two", Prior())]).fit(X.tolist(), y)
+    assert model.n_features_in_ == 4
+    assert {member.seen_ for member in model.estimators_} == {np.ndarray}
+    with pytest.raises(ValueError, match="X has 3 features, but WeightedFusion.* is expecting 4"):
+        model.predict_proba(X[:, :3])
+    with pytest.raises(TypeError, match="[Ss]parse data was passed"):
+        model.fit(csr_array(X), y)
+
+
 @pytest.mark.parametrize("layout", [csr_array, coo_array])
 def test_sparse_rows_are_rows(layout):
     X, y = blobs(60)
     X = np.maximum(X, 0)
     dense, sparse = (weighted(SPARSE_PAIR).fit(rows, y) for rows in (X, layout(X)))
     assert_allclose(sparse.predict_proba(layout(X)), dense.predict_proba(X), atol=1e-5)
-    with pytest.raises(TypeError, match="[Ss]parse data was passed"):
-        weighted(PAIR).fit(layout(X), y)
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
@@ -193,6 +227,35 @@ def test_missing_labels_are_no_class_and_take_none_away(n_tasks):
     for member in model.estimators_:
         classes = member.classes_ if n_tasks == 2 else [member.classes_]
         assert [labels.tolist() for labels in classes] == expected
+
+
+def test_gaps_are_gaps_to_members():
+    _, y = two_tasks()
+    for labels in (y, y[:, 0]):
+        codec = LabelCodec().fit(labels)
+        assert (_meta._plain_labels(codec, codec.transform(labels)) == labels).all()
+
+
+def test_labels_that_a_member_takes_as_codes_keep_their_weights():
+    X, y = blobs(60)
+    weight = np.where(y == "A", 3.0, 1.0)
+    model = weighted([("coded", Coded()), ("linear", LINEAR)], weights=[1, 0])
+    proba = model.fit(X, y, sample_weight=weight).predict_proba(X)[0]
+    expected = [weight[y == label].sum() for label in "ABC"]
+    assert_allclose(proba, np.divide(expected, weight.sum()))
+
+
+def test_a_member_is_told_of_labels_that_its_fold_lacks():
+    X, y = two_tasks()
+    halves = [(np.arange(60), np.arange(60, 120)), (np.arange(60, 120), np.arange(60))]
+    y[:60][y[:60, 0] == "C", 0] = "A"
+    model = FusionM4NetClassifier([("named", Named())], LINEAR, cv=halves, random_state=0).fit(X, y)
+    assert model.predict_stages(X)["named"][0].shape == (120, 3)
+    member = WeightedFusionClassifier(
+        [("named", Named())], classes=[list("ABCZ"), ["absent", "present"]]
+    )
+    seen = member.fit(X, y).estimators_[0].classes
+    assert [list(labels) for labels in seen][0] == list("ABCZ")
 
 
 def test_a_member_gives_one_array_per_task():
@@ -237,6 +300,8 @@ def test_infinity_in_the_second_stage_s_metadata_is_found():
 
 def test_a_member_s_group_column_is_no_metadata():
     X, y = blobs(60)
-    table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(patient=np.arange(60) // 2)
-    model = two_stages([("prior", Prior("patient"))]).fit(table, y)
+    pairs = np.arange(60) // 2
+    table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(patient=pairs, doctor=pairs % 3)
+    members = [("one", Prior("patient")), ("two", Prior("doctor"))]
+    model = two_stages(members).fit(table, y)
     assert model.get_feature_names_out().tolist() == ["P1_A", "P1_B", "P1_C", "a", "b"]
