@@ -248,13 +248,21 @@ def test_html_shows_every_member():
     assert all(name in html for name in ("linear", "bayes", "tree"))
 
 
-def test_a_fold_of_one_class_is_no_error():
+class Grouped(LogisticRegression):
+    """Takes groups, too."""
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(60) // 2])
+def test_a_fold_of_one_class_is_no_error(groups):
     X, y = blobs(60, n_classes=1)
     y[0] = "B"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
-        model = WeightedFusionClassifier([("linear", LogisticRegression())], cv=3, random_state=0)
-        proba = model.fit(X, y).predict_proba(X)
+        model = WeightedFusionClassifier([("linear", Grouped())], cv=3, random_state=0)
+        proba = model.fit(X, y, groups=groups).predict_proba(X)
     assert_allclose(proba.sum(axis=1), 1)
     assert proba[:, 1].mean() < 0.1
 
