@@ -9,7 +9,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from sklearn_skin.image import ImageDtype, as_images
 from sklearn_skin.preprocessing._columns import MISSING, as_numbers
 from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
-from sklearn_skin.preprocessing._kinds import MISSING_WORDS, check_categories
+from sklearn_skin.preprocessing._kinds import (
+    MISSING_WORDS,
+    check_categories,
+    check_numbers,
+    check_types,
+)
 from sklearn_skin.utils import list_names, warn_user
 
 _SHOWN_VALUES = 5  # per column, in warnings
@@ -47,29 +52,17 @@ class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise type(error)(f"column {column.name!r}: {error}") from error
 
 
-class MetadataCleaner(TransformerMixin, BaseEstimator):
-    """Base of the first step of metadata, which also writes the columns' names without ``=``.
-
-    A cleaner returns an array: the steps behind it need no table.
-    """
+class MetadataCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of the first step of metadata, which also writes the columns' names without ``=``."""
 
     def get_feature_names_out(self, input_features=None):
         """Return the names from which `raw_column` reads the columns."""
-        names = _check_feature_names_in(self, input_features)
-        return np.array([escape(name) for name in names[self.kept_]], dtype=object)
+        names = super().get_feature_names_out(input_features)
+        return np.array([escape(name) for name in names], dtype=object)
 
-    def _find_empty(self, X, empty):
-        """Remember the columns that hold no value; say which are left out, if they are."""
-        self.empty_ = empty
-        self.kept_ = ~X.columns.isin(empty) if self.drop_empty else np.ones(X.shape[1], dtype=bool)
-        if self.drop_empty and empty:
-            warn_user(f"columns without a value are left out: {list_names(empty)}.")
-
-    def _read(self, X):
-        """Check the columns of X; return those that are kept."""
+    def _check(self, X):
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        return X.loc[:, self.kept_] if self.drop_empty else X
 
 
 class NumberCleaner(MetadataCleaner):
@@ -80,34 +73,31 @@ class NumberCleaner(MetadataCleaner):
     Parameters
     ----------
     missing_words : sequence of str, default=MISSING_WORDS
-        Texts, in lower case, that are gaps.
-    drop_empty : bool, default=False
-        Whether columns without a value in `fit` are left out.
+        Texts that are gaps; case does not matter.
     """
 
-    def __init__(self, missing_words=MISSING_WORDS, drop_empty=False):
+    def __init__(self, missing_words=MISSING_WORDS):
         self.missing_words = missing_words
-        self.drop_empty = drop_empty
 
     def fit(self, X, y=None):
         """Remember which columns hold a value, and say which hold texts."""
         validate_data(self, X, skip_check_array=True)
-        self._find_empty(X, [name for name in X.columns if np.isnan(self._numbers(X[name])).all()])
+        self.empty_ = [name for name in X.columns if np.isnan(self._numbers(X[name])).all()]
+        for name in X.columns:
+            check_numbers(X[name])
         _warn_of_texts({name: _count_words(X[name]) for name in X.columns})
         return self
 
     def transform(self, X):
-        """Return X as an array of float64."""
-        X = self._read(X)
+        """Return X as float64."""
+        self._check(X)
         # The scaler saw nothing of them: values that come later would pass at their raw scale.
         nothing = np.full(len(X), np.nan)
-        numbers = {
-            name: self._numbers(X[name]) if name not in self.empty_ else nothing
-            for name in X.columns
-        }
-        return np.column_stack(list(numbers.values()))
+        numbers = [nothing if name in self.empty_ else self._numbers(X[name]) for name in X.columns]
+        return np.column_stack(numbers)
 
     def _numbers(self, column):
+        check_types(column)
         return as_numbers(column, self.missing_words)
 
 
@@ -121,15 +111,12 @@ class CategoryCleaner(MetadataCleaner):
 
     Parameters
     ----------
-    drop_empty : bool, default=False
-        Whether columns without a value in `fit` are left out.
     fill_empty : bool, default=False
-        Whether such columns, which have no mode, hold the category 'missing' alone, so that
-        values that come later change nothing that a classifier has learnt.
+        Whether columns without a value in `fit`, which have no mode, hold the category 'missing'
+        alone, so that values that come later change nothing that a classifier has learnt.
     """  # noqa: D205
 
-    def __init__(self, drop_empty=False, fill_empty=False):
-        self.drop_empty = drop_empty
+    def __init__(self, fill_empty=False):
         self.fill_empty = fill_empty
 
     def fit(self, X, y=None):
@@ -146,22 +133,23 @@ class CategoryCleaner(MetadataCleaner):
             # Of two spellings with one key the later entry stays: the more frequent.
             self.spellings_[name] = {self._key(name, text): text for text in counts.index[::-1]}
             check_categories(X[name])
-        self._find_empty(X, [name for name, known in self.spellings_.items() if not known])
         self._told = set()
         return self
 
     def transform(self, X):
-        """Return X as an array of texts, gaps as NaN."""
-        X = self._read(X)
-        cleaned, unseen = np.full(X.shape, MISSING, dtype=object), {}
+        """Return X as texts, gaps as NaN."""
+        self._check(X)
+        cleaned, unseen, late = np.full(X.shape, MISSING, dtype=object), {}, {}
         for j, name in enumerate(X.columns):
             texts, new = self._spell(name, _as_texts(X[name]))
-            if not (self.fill_empty and name in self.empty_):
+            stays = self.fill_empty and not self.spellings_[name]
+            if not stays:
                 cleaned[:, j] = texts
             if new and name not in self._told:
-                unseen[name] = [text for text in texts if text in new]
-        self._told |= set(unseen)
-        _warn_of_unseen(unseen, len(X))
+                (late if stays else unseen)[name] = [text for text in texts if text in new]
+        self._told |= {*unseen, *late}
+        _warn_of_new("categories not seen in fit are encoded as all zeros", unseen, len(X))
+        _warn_of_new("columns that held no value in fit stay 'missing'", late, len(X))
         return cleaned
 
     def _spell(self, name, texts):
@@ -189,7 +177,13 @@ class NumberImputer(SimpleImputer):
         return names
 
 
+def is_empty(column):
+    """Whether a column holds nothing but gaps and blank texts."""
+    return bool(column.isna().all()) or not any(text is not None for text in _as_texts(column))
+
+
 def _as_texts(column):
+    check_types(column)
     return [_as_text(value) for value in column.to_numpy(dtype=object, na_value=None)]
 
 
@@ -233,14 +227,11 @@ def _warn_of_texts(words):
         )
 
 
-def _warn_of_unseen(unseen, n_rows):
+def _warn_of_new(what, found, n_rows):
     parts = []
-    for name, texts in unseen.items():
+    for name, texts in found.items():
         values = list(dict.fromkeys(texts))
         shown = list_names(values, _SHOWN_VALUES)
         parts.append(f"column {name!r}: {shown} ({len(texts)} of {n_rows} rows)")
     if parts:
-        warn_user(
-            "categories not seen in fit are encoded as all zeros: " + "; ".join(parts) + ".",
-            once=("unseen", *unseen),
-        )
+        warn_user(f"{what}: {'; '.join(parts)}.", once=(what, *found))

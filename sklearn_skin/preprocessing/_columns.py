@@ -14,9 +14,10 @@ def is_number(dtype):
     return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
 
-def is_gap(value, missing_words=()):
-    """Whether a value of a column of numbers is a blank text, or one that means a gap."""
-    return isinstance(value, str) and value.strip().casefold() in ("", *missing_words)
+def find_gaps(values, missing_words):
+    """Return whether each value of a column of numbers is a blank text, or one that means a gap."""
+    words = {"", *(word.casefold() for word in missing_words)}
+    return [isinstance(value, str) and value.strip().casefold() in words for value in values]
 
 
 def holds_text(X):
@@ -27,18 +28,19 @@ def holds_text(X):
 def as_numbers(column, missing_words=()):
     """Return a column as float64, or name the row that is no finite number.
 
-    Texts are read as numbers; blank ones and missing words, in lower case, as gaps.
+    Texts are read as numbers; blank ones and missing words as gaps.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype):
         column = column.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
-        column = column.mask([is_gap(value, missing_words) for value in column], None)
+        column = column.mask(find_gaps(column, missing_words), None)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # What coerce made NaN though it was no gap is no number.
     wrong = column.notna().to_numpy() & ~np.isfinite(values)
     if wrong.any():
         value, row = list_names(column[wrong][:1]), list_names(column.index[wrong][:1])
+        advice = " Texts that mean a gap can be named in `missing_words`." if "'" in value else ""
         raise ValueError(
-            f"column {column.name!r} must hold finite numbers; got {value} in row {row}."
+            f"column {column.name!r} must hold finite numbers; got {value} in row {row}.{advice}"
         )
     return values
 

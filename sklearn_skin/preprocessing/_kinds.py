@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_skin.image import ImageCell, ImageDtype, has_image_suffix
-from sklearn_skin.preprocessing._columns import is_gap
+from sklearn_skin.preprocessing._columns import find_gaps
 from sklearn_skin.utils import list_names
 
 #: Texts that mean a gap in a column of numbers; case does not matter.
@@ -28,8 +28,13 @@ MISSING_WORDS = (
     "unknown",
 )
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+_LEADING_ZERO = re.compile(r"0\d")
+# Names of columns whose whole numbers count nothing.
+_IDENTIFIER = re.compile(
+    r"(^|_)(id|identifier|mrn|patient|subject|lesion|case)(_?(id|no|nr|number))?$", re.IGNORECASE
+)
 # Of so many different texts one is no category: names of patients, of files, free text.
-_FEW, _MANY = 20, 100
+_FEW, _MANY, _ROWS_EACH = 20, 100, 4
 
 
 def kind_of(column, missing_words=MISSING_WORDS):
@@ -39,7 +44,7 @@ def kind_of(column, missing_words=MISSING_WORDS):
     ----------
     column : Series
     missing_words : collection of str
-        Texts in lower case that are gaps among numbers.
+        Texts that are gaps among numbers; case does not matter.
 
     Raises
     ------
@@ -47,31 +52,16 @@ def kind_of(column, missing_words=MISSING_WORDS):
         If the column holds something else, such as dates, lists or dicts.
     """
     dtype = column.dtype
-    if isinstance(dtype, ImageDtype):
+    # pandas makes a column of objects of cells that are put together one by one.
+    if isinstance(dtype, ImageDtype) or any(isinstance(value, ImageCell) for value in column):
         return "image"
+    check_types(column)
     if pd.api.types.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
         return "categorical"
-    if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
+    if pd.api.types.is_numeric_dtype(dtype):
         return "numeric"
-    if pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype):
-        return _kind_of_objects(column, missing_words)
-    raise TypeError(
-        f"column {column.name!r} has dtype {dtype}, which is neither image, number, text, "
-        "category nor boolean: convert or drop it."
-    )
-
-
-def _kind_of_objects(column, missing_words):
     known = column.dropna()
-    # pandas makes a column of objects of cells that are put together one by one.
-    if any(isinstance(value, ImageCell) for value in known):
-        return "image"
-    for row, value in known.items():
-        if not isinstance(value, str | Real | Decimal | np.bool_ | PathLike):
-            what = "a date" if isinstance(value, date) else f"a {type(value).__name__}"
-            raise TypeError(f"column {column.name!r} holds {what} in row {list_names([row])}: "
-                            "make a number or a text of it, or drop the column.")  # fmt: skip
-    known = known[[not is_gap(value, missing_words) for value in known]]
+    known = known[np.logical_not(find_gaps(known, missing_words)).astype(bool)]
     if len(known) and np.mean([_is_date(value) for value in known]) > 0.5:
         raise TypeError(
             f"column {column.name!r} holds dates, such as {known.iloc[0]!r}: make a number of "
@@ -80,11 +70,52 @@ def _kind_of_objects(column, missing_words):
     return "numeric" if len(known) and _are_numbers(known).mean() > 0.5 else "categorical"
 
 
+def check_types(column):
+    """Raise an error where a column holds what is neither number, text, category nor boolean.
+
+    Parameters
+    ----------
+    column : Series
+
+    Raises
+    ------
+    TypeError
+        It names the column, and the row where the column's dtype is object.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+        return
+    if pd.api.types.is_object_dtype(dtype):
+        _check_values(column)
+    elif not pd.api.types.is_string_dtype(dtype) and (
+        not pd.api.types.is_numeric_dtype(dtype) or dtype.kind == "c"
+    ):
+        raise TypeError(
+            f"column {column.name!r} has dtype {dtype}, which is neither image, number, text, "
+            "category nor boolean: convert or drop it."
+        )
+
+
+def _check_values(column):
+    for row, value in column.dropna().items():
+        if not isinstance(value, str | Real | Decimal | np.bool_ | PathLike):
+            what = "a date" if isinstance(value, date) else f"a {type(value).__name__}"
+            raise TypeError(f"column {column.name!r} holds {what} in row {list_names([row])}: "
+                            "make a number or a text of it, or drop the column.")  # fmt: skip
+
+
 def _are_numbers(known):
     texts = known.map(lambda value: value.strip() if isinstance(value, str) else value)
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    booleans = np.array([isinstance(value, bool | np.bool_) for value in known])
-    return np.isfinite(numbers) & ~booleans
+    # "00017" is a name that is written in digits.
+    names = np.array(
+        [
+            isinstance(value, bool | np.bool_)
+            or (isinstance(value, str) and _LEADING_ZERO.match(value.strip()) is not None)
+            for value in known
+        ]
+    )
+    return np.isfinite(numbers) & ~names
 
 
 def _is_date(value):
@@ -111,11 +142,34 @@ def check_categories(column):
             f"column {column.name!r} holds names of image files, such as {known.iloc[0]!r}: name "
             "it in `image_columns`, or in `drop`."
         )
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        _check_identifier(column.name, known, "texts")
+
+
+def check_numbers(column):
+    """Raise an error for whole numbers that are names, by their column's name and their number.
+
+    Parameters
+    ----------
+    column : Series
+
+    Raises
+    ------
+    ValueError
+        It names the column.
+    """
+    known = column.dropna()
+    whole = pd.api.types.is_integer_dtype(known.dtype)
+    if whole and _IDENTIFIER.search(str(column.name)):
+        _check_identifier(column.name, known, "numbers")
+
+
+def _check_identifier(name, known, what):
     n_different = known.nunique()
-    many = n_different > _MANY or _FEW <= n_different > len(known) / 2
-    if many and not isinstance(column.dtype, pd.CategoricalDtype):
+    if n_different > _MANY or _FEW <= n_different > len(known) / _ROWS_EACH:
         raise ValueError(
-            f"column {column.name!r} holds {n_different} different texts in {len(known)} rows, "
-            f"such as {known.iloc[0]!r}, and seems to be an identifier: name it in `group_column` "
-            "or `drop`, or make it a column of dtype category to keep it."
+            f"column {name!r} holds {n_different} different {what} in {len(known)} rows, such as "
+            f"{known.iloc[0]!r}, and seems to be an identifier: name it in `group_column` or "
+            "`drop` (or in `image_columns` if it names images), or make it a column of dtype "
+            "category to keep it."
         )

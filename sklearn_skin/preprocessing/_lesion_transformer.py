@@ -14,13 +14,14 @@ from sklearn_skin.preprocessing._cleaning import (
     ImageLifter,
     NumberCleaner,
     NumberImputer,
+    is_empty,
 )
 from sklearn_skin.preprocessing._columns import MISSING
 from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
 from sklearn_skin.preprocessing._pipeline import MetadataPipeline
-from sklearn_skin.utils import request_weights
+from sklearn_skin.utils import list_names, request_weights, warn_user
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
 CATEGORICAL_IMPUTATIONS = ("most_frequent", "missing")
@@ -77,11 +78,19 @@ class LesionColumnTransformer(ColumnTransformer):
 class _ColumnsOf:
     """Choose the columns of one kind by their dtype; a picklable column selector."""
 
-    def __init__(self, kind, image_columns="auto", others=(), missing_words=MISSING_WORDS):
+    def __init__(
+        self,
+        kind,
+        image_columns="auto",
+        others=(),
+        missing_words=MISSING_WORDS,
+        keep_empty_features=True,
+    ):
         self.kind = kind
         self.image_columns = image_columns
         self.others = others
         self.missing_words = missing_words
+        self.keep_empty_features = keep_empty_features
 
     def __call__(self, X):
         listed = self.image_columns != "auto"
@@ -93,7 +102,13 @@ class _ColumnsOf:
             return list(self.image_columns)
         wanted = ("numeric", "categorical") if self.kind == "metadata" else (self.kind,)
         unnamed = [name for name in X.columns if name not in named]
-        return [name for name in unnamed if kind_of(X[name], self.missing_words) in wanted]
+        chosen = [name for name in unnamed if kind_of(X[name], self.missing_words) in wanted]
+        if self.keep_empty_features or self.kind == "image":
+            return chosen
+        empty = [name for name in chosen if is_empty(X[name])]
+        if empty:
+            warn_user(f"columns without a value are left out: {list_names(empty)}.")
+        return [name for name in chosen if name not in empty]
 
     def __repr__(self):
         return f"<{self.kind} columns>"
@@ -151,9 +166,10 @@ def make_lesion_transformer(
         Columns to leave out.
     imputation : {'simple', 'mean', 'neural'} or transformer, default='simple'
         'simple': median of numbers, mode of categories. 'mean': mean instead of median.
-        'neural': :class:`NeuralImputer` on numbers and categories together. A transformer, such
-        as ``NeuralImputer(fallback="never")``, is cloned in its place; `add_indicator` and
-        `keep_empty_features` are then its own, and so is a seed that it has.
+        'neural': :class:`NeuralImputer` on numbers and categories together. A transformer of
+        tables, such as ``NeuralImputer(fallback="never")``, is cloned in its place: it is given
+        floats and texts in one DataFrame, and must leave them floats and texts. `add_indicator`
+        and `keep_empty_features` are then its own, and so is a seed that it has.
     scale : bool, default=True
         Whether to standardise numbers to zero mean and unit variance.
     categorical_imputation : {'most_frequent', 'missing'}, default='most_frequent'
@@ -165,9 +181,9 @@ def make_lesion_transformer(
         Missingness can tell the diagnosis where data were collected unevenly.
     keep_empty_features : bool, default=True
         Whether columns without any value in `fit`, as may happen in a fold, keep their place;
-        they are constant, whatever comes later.
+        they are constant, whatever comes later. Otherwise a warning names them.
     missing_words : sequence of str, default=("?", "-", "n/a", "na", "unknown", …)
-        Texts, in lower case, that are gaps where a column holds numbers.
+        Texts that are gaps where a column holds numbers; case does not matter.
     image_root : str, path or None, default=None
         Folder that relative paths of lifted image columns start from.
     random_state : int, RandomState instance or None, default=None
@@ -205,12 +221,17 @@ def make_lesion_transformer(
     2  50.0         1.0       0.0
     """
     _check_option("categorical_imputation", categorical_imputation, CATEGORICAL_IMPUTATIONS)
+    if isinstance(missing_words, str):
+        raise ValueError(f"`missing_words` must be a list of texts; got {missing_words!r}.")
     image_columns = image_columns if image_columns == "auto" else _as_list(image_columns)
 
     others = [*_as_list(group_column), *_as_list(drop)]
 
+    # An imputer of the user's own decides itself about columns without a value.
+    keep_empty = keep_empty_features or not isinstance(imputation, str)
+
     def columns_of(kind):
-        return _ColumnsOf(kind, image_columns, others, missing_words)
+        return _ColumnsOf(kind, image_columns, others, missing_words, keep_empty)
 
     images = Pipeline([("lift", ImageLifter(image_root)), *_named_steps(image_steps)])
     blocks = [("image", images, columns_of("image"))]
@@ -220,8 +241,8 @@ def make_lesion_transformer(
         metadata = _jointly(imputer, scale, categorical_imputation, missing_words)
         blocks.append(("metadata", metadata, columns_of("metadata")))
     else:
-        numeric = _numeric(IMPUTATIONS[imputation], scale, missing_words, **gaps)
-        categorical = _categorical(categorical_imputation, keep_empty_features)
+        numeric = _numeric(IMPUTATIONS[imputation], scale, missing_words, add_indicator)
+        categorical = _categorical(categorical_imputation)
         blocks.append(("numeric", numeric, columns_of("numeric")))
         blocks.append(("categorical", categorical, columns_of("categorical")))
     if group_column is not None:
@@ -242,22 +263,24 @@ def _as_imputer(imputation, **options):
     return NeuralImputer(**options) if imputation == "neural" else None
 
 
-def _numeric(strategy, scale, missing_words, *, add_indicator, keep_empty_features):
-    cleaner = NumberCleaner(missing_words, drop_empty=not keep_empty_features)
+def _numeric(strategy, scale, missing_words, add_indicator):
     imputer = NumberImputer(
         strategy=strategy, add_indicator=add_indicator, keep_empty_features=True
     )
     scaler = _scaler() if scale else "passthrough"
-    return MetadataPipeline([("clean", cleaner), ("impute", imputer), ("scale", scaler)])
+    return MetadataPipeline(
+        [("clean", NumberCleaner(missing_words)), ("impute", imputer), ("scale", scaler)]
+    )
 
 
-def _categorical(imputation, keep_empty_features):
-    cleaner = CategoryCleaner(drop_empty=not keep_empty_features, fill_empty=keep_empty_features)
+def _categorical(imputation):
     if imputation == "missing":
         imputer = _own_category()
     else:
         imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-    return MetadataPipeline([("clean", cleaner), ("impute", imputer), ("encode", _one_hot())])
+    return MetadataPipeline(
+        [("clean", CategoryCleaner(fill_empty=True)), ("impute", imputer), ("encode", _one_hot())]
+    )
 
 
 def _scaler():
@@ -282,7 +305,7 @@ def _jointly(imputer, scale, categorical_imputation, missing_words):
     texts = CategoryCleaner()
     if categorical_imputation == "missing":
         # Filled before the network, which would otherwise guess them.
-        texts = Pipeline([("clean", texts), ("impute", _own_category())])
+        texts = Pipeline([("clean", CategoryCleaner(fill_empty=True)), ("impute", _own_category())])
     cleaner = ColumnTransformer(
         [
             ("numeric", NumberCleaner(missing_words), numeric),
@@ -338,6 +361,8 @@ def _as_frame(X):
         if X.ndim != 2:
             raise ValueError(f"X must be a table or a 2-D array; got {type(X).__name__}.")
         X = pd.DataFrame(X)
+    if len(X) == 0:
+        raise ValueError("X has no rows.")
     if list(X.columns) == list(range(X.shape[1])):
         return X.set_axis([f"x{i}" for i in range(X.shape[1])], axis=1)
     # A ColumnTransformer takes numbers for positions, so they cannot be names.

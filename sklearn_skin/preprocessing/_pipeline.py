@@ -1,29 +1,41 @@
-"""Steps of metadata without a table between them."""
+"""A Pipeline of metadata that needs no table between its steps."""
 
-import numpy as np
+import copy
+
 import pandas as pd
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils._set_output import _get_output_config, _safe_set_output
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_skin.preprocessing._cleaning import CategoryCleaner, NumberCleaner, NumberImputer
+
+# Steps that do the same with an array as with a table.
+_PLAIN = (
+    CategoryCleaner,
+    NumberCleaner,
+    NumberImputer,
+    OneHotEncoder,
+    SimpleImputer,
+    StandardScaler,
+)
 
 
 class MetadataPipeline(Pipeline):
-    """Pipeline whose steps hand on arrays; the result is a table with names and X's index.
+    """Pipeline that transforms by arrays where each of its steps can.
 
-    A table that every step takes apart, checks and makes anew is most of what a row costs.
+    A table that every step takes apart, checks and makes anew is most of what a row costs. Other
+    steps are given tables, as in any Pipeline; `fit` always gives tables.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer) tuples
+    transform_input : list of str, default=None
+    memory : str, object with the joblib.Memory interface or None, default=None
+    verbose : bool, default=False
+        As in :class:`sklearn.pipeline.Pipeline`.
     """
-
-    def set_output(self, *, transform=None):
-        """Leave the steps as they are: the result is a table.
-
-        Parameters
-        ----------
-        transform : str, default=None
-            Not used.
-
-        Returns
-        -------
-        self : object
-        """
-        return self
 
     def fit(self, X, y=None, **params):
         """Fit the steps.
@@ -39,8 +51,8 @@ class MetadataPipeline(Pipeline):
         -------
         self : object
         """
-        self.fit_transform(X, y, **params)
-        return self
+        self._set_outputs()
+        return super().fit(X, y, **params)
 
     def fit_transform(self, X, y=None, **params):
         """Fit the steps and transform X.
@@ -56,9 +68,8 @@ class MetadataPipeline(Pipeline):
         -------
         X : DataFrame of shape (n, q)
         """
-        values = super().fit_transform(X, y, **params)
-        self.columns_ = pd.Index(self.get_feature_names_out(X.columns))
-        return self._as_table(values, X)
+        self._set_outputs()
+        return super().fit_transform(X, y, **params)
 
     def transform(self, X, **params):
         """Transform X.
@@ -73,7 +84,34 @@ class MetadataPipeline(Pipeline):
         -------
         X : DataFrame of shape (n, q)
         """
-        return self._as_table(super().transform(X, **params), X)
+        steps = [step for _, step in self.steps if step not in (None, "passthrough")]
+        if params or not self._makes_tables(steps):
+            return super().transform(X, **params)
+        check_is_fitted(self)
+        values = X
+        for number, step in enumerate(steps):
+            values = _for_arrays(step, keep_names=number == 0).transform(values)
+        return pd.DataFrame(values, index=X.index, columns=self.get_feature_names_out())
 
-    def _as_table(self, values, X):
-        return pd.DataFrame(np.asarray(values), index=X.index, columns=self.columns_)
+    def _set_outputs(self):
+        # A step that was put in later gives what the first one gives, so that names are kept.
+        output = _get_output_config("transform", self.steps[0][1])["dense"]
+        for _, step in self.steps[1:]:
+            _safe_set_output(step, transform=output)
+
+    def _makes_tables(self, steps):
+        """Whether all steps are plain, and their result is to be a table."""
+        return (
+            all(type(step) in _PLAIN for step in steps)
+            and not any(getattr(step, "sparse_output", False) for step in steps)
+            and _get_output_config("transform", steps[-1])["dense"] == "pandas"
+        )
+
+
+def _for_arrays(step, keep_names):
+    """Return a shallow copy of a fitted step that takes and returns arrays without a warning."""
+    bare = copy.copy(step)
+    bare._sklearn_output_config = {"transform": "default"}
+    if not keep_names:
+        vars(bare).pop("feature_names_in_", None)
+    return bare

@@ -121,7 +121,9 @@ def test_categories_get_the_mode_or_a_category_of_their_own():
 
 def test_indicators_tell_which_numbers_were_missing():
     X = make_table()
-    out = make_lesion_transformer(add_indicator=True, scale=False).fit_transform(X)
+    out = make_lesion_transformer(
+        add_indicator=True, scale=False, group_column="patient"
+    ).fit_transform(X)
     assert_array_equal(out["age==missing"], X["age"].isna())
 
 

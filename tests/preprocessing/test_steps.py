@@ -1,0 +1,215 @@
+"""The transformer's steps: fast or replaced, they are what scikit-learn's would be."""
+
+import warnings
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn import config_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
+
+from sklearn_skin.preprocessing import make_lesion_transformer
+
+N = 40
+
+
+def make_table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "age": rng.uniform(20, 80, N),
+            "size": rng.integers(1, 9, N),
+            "sex": rng.choice(["female", "male"], N),
+            "site": rng.choice(["arm", "back"], N),
+        }
+    )
+    X.loc[::7, "age"] = np.nan
+    X.loc[::5, "sex"] = None
+    return X
+
+
+def transform_quietly(transformer, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return transformer.transform(X)
+
+
+class AgeInMonths(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Reads a column by its name."""
+
+    def fit(self, X, y=None):
+        self.feature_names_in_, self.n_features_in_ = np.array(X.columns), X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X.assign(age=12 * X["age"])
+
+
+STEPS = {
+    "numeric__scale": [
+        "passthrough",
+        AgeInMonths(),
+        FunctionTransformer(np.log1p, feature_names_out="one-to-one"),
+        KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf"),
+        ColumnTransformer([("log", FunctionTransformer(np.log1p), ["age"])]),
+    ],
+    "numeric__impute": [KNNImputer(), SimpleImputer(add_indicator=True), "passthrough"],
+    "categorical__encode": [OneHotEncoder(sparse_output=False, drop="first")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [(name, step) for name, steps in STEPS.items() for step in steps], ids=str
+)
+def test_steps_may_be_others(name, step):
+    X = make_table()
+    transformer = make_lesion_transformer().set_params(**{name: step})
+    out = transformer.fit_transform(X)
+    pd.testing.assert_frame_equal(transform_quietly(transformer, X), out)
+    pd.testing.assert_frame_equal(transform_quietly(transformer, X[3:4]), out[3:4])
+    block = transformer.named_transformers_[name.split("__")[0]]
+    # As an ordinary Pipeline has it, table by table.
+    plain = Pipeline(block.steps).transform(X[block.feature_names_in_])
+    assert_allclose(out[plain.columns], plain)
+
+
+def test_arrays_between_the_steps_change_nothing():
+    X = make_table()
+    X.index = [f"row {i}" for i in range(N)]
+    for options in ({}, {"scale": False, "add_indicator": True}, {"keep_empty_features": False}):
+        transformer = make_lesion_transformer(**options).fit(X)
+        for name in ("numeric", "categorical"):
+            block = transformer.named_transformers_[name]
+            own = X[block.feature_names_in_]
+            plain = Pipeline(block.steps).transform(own)
+            pd.testing.assert_frame_equal(block.transform(own), plain)
+
+
+def test_fitted_steps_know_their_names_and_serve_alone():
+    X = make_table()
+    block = make_lesion_transformer().fit(X).named_transformers_["categorical"]
+    assert list(block["encode"].get_feature_names_out()) == list(block.get_feature_names_out())
+    assert list(block[:-1].transform(X[["sex", "site"]])) == ["sex", "site"]
+
+
+@pytest.mark.parametrize("where", ["fit", "transform"])
+def test_a_global_output_of_tables_changes_nothing(where):
+    X = make_table()
+    expected = make_lesion_transformer().fit(X).transform(X)
+    with config_context(transform_output="pandas" if where == "fit" else "default"):
+        transformer = make_lesion_transformer().fit(X)
+    with config_context(transform_output="pandas" if where == "transform" else "default"):
+        pd.testing.assert_frame_equal(transform_quietly(transformer, X), expected)
+
+
+def test_output_may_be_an_array():
+    X = make_table()
+    expected = make_lesion_transformer().fit_transform(X)
+    found = make_lesion_transformer().set_output(transform="default").fit_transform(X)
+    assert_allclose(np.asarray(found, dtype=float), expected)
+
+
+@pytest.mark.parametrize("names", [["age", "size"], ["sex", "site"]])
+def test_a_whole_kind_without_a_value_may_be_dropped(names):
+    X = make_table()
+    with pytest.warns(UserWarning, match="without a value are left out: "):
+        out = make_lesion_transformer(keep_empty_features=False).fit_transform(
+            X.assign(**dict.fromkeys(names, None))
+        )
+    kept = make_lesion_transformer().fit_transform(X.drop(columns=names))
+    pd.testing.assert_frame_equal(out, kept)
+
+
+@pytest.mark.parametrize("imputation", ["simple", "neural"])
+@pytest.mark.parametrize("categorical_imputation", ["most_frequent", "missing"])
+def test_a_column_that_was_empty_in_fit_stays_as_it_was(imputation, categorical_imputation):
+    X = make_table()
+    transformer = make_lesion_transformer(
+        imputation=imputation, categorical_imputation=categorical_imputation, random_state=0
+    ).fit(X.assign(site=""))
+    if (imputation, categorical_imputation) == ("neural", "most_frequent"):
+        return  # the network's own business
+    with pytest.warns(UserWarning, match="no value in fit stay 'missing': column 'site': 'back'"):
+        later = transformer.transform(X)
+    assert (later["site=missing"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("age", pd.date_range("2020", periods=N), "'age' has dtype datetime64"),
+        ("age", pd.to_timedelta(np.arange(N), "D"), "'age' has dtype timedelta64"),
+        ("age", np.ones(N, dtype=complex), "'age' has dtype complex128"),
+        ("age", pd.Series([date(2020, 1, 2)] * N, dtype=object), "holds a date in row 0"),
+        ("sex", pd.Series([["male"]] * N), "holds a list in row 0"),
+        ("sex", pd.Series([{"sex": "male"}] * N), "holds a dict in row 0"),
+    ],
+)
+def test_what_is_no_value_is_refused_after_fit_too(column, values, message):
+    X = make_table()
+    transformer = make_lesion_transformer().fit(X)
+    with pytest.raises(TypeError, match=message):
+        transformer.transform(X.assign(**{column: values}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("lesion", [f"L{i // 3}" for i in range(90)]),
+        ("ward", [f"P{i % 100}" for i in range(210)]),
+        ("case", [f"{i // 2:05d}" for i in range(90)]),
+        ("patient", range(1000, 1090)),
+        ("patient_id", np.repeat(np.arange(45), 2)),
+        ("Lesion_No", range(90)),
+    ],
+)
+def test_identifiers_with_some_rows_each(name, values):
+    X = pd.DataFrame({"age": 50.0, name: values})
+    with pytest.raises(ValueError, match=rf"'{name}' holds .* seems to be an identifier"):
+        make_lesion_transformer().fit(X)
+    assert list(make_lesion_transformer(drop=name).fit_transform(X)) == ["age"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("size", range(1000, 1090)),
+        ("n_lesions", range(90)),
+        ("patient", [0, 1, 2] * 30),
+        ("site", [f"site {i % 19}" for i in range(90)]),
+        ("region", [f"region {i % 22}" for i in range(90)]),
+    ],
+)
+def test_other_columns_are_no_identifiers(name, values):
+    make_lesion_transformer().fit(pd.DataFrame({"age": 50.0, name: values}))
+
+
+def test_missing_words_in_any_case():
+    X = pd.DataFrame({"size": ["3", "4", "Keine Angabe"] * 4})
+    with pytest.warns(UserWarning, match="'Keine Angabe'"):
+        out = make_lesion_transformer(missing_words=["KEINE angabe"], scale=False).fit_transform(X)
+    assert_allclose(out["size"][:3], [3, 4, 3.5])
+    with pytest.raises(ValueError, match="'Keine Angabe' in row 2. .* named in `missing_words`"):
+        make_lesion_transformer().fit(X)
+    with pytest.raises(ValueError, match="`missing_words` must be a list of texts; got 'unknown'"):
+        make_lesion_transformer(missing_words="unknown")
+
+
+def test_a_table_without_rows_is_named():
+    transformer = make_lesion_transformer()
+    with pytest.raises(ValueError, match="X has no rows"):
+        transformer.fit(make_table()[:0])
+
+
+def test_a_pipeline_of_its_own_is_cloned_and_cached(tmp_path):
+    X = make_table()
+    transformer = make_lesion_transformer()
+    transformer.set_params(numeric__memory=str(tmp_path))
+    out = transformer.fit_transform(X)
+    assert_allclose(make_pipeline(transformer).fit_transform(X), out)
