@@ -14,7 +14,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier, _meta
+from sklearn_skin.ensemble import (
+    FusionM4NetClassifier,
+    WeightedFusionClassifier,
+    _meta,
+    _second_stage,
+)
 from sklearn_skin.ensemble._branches import member_tables
 from sklearn_skin.ensemble._second_stage import (
     StageData,
@@ -132,8 +137,15 @@ def test_the_seed_decides_the_folds_of_a_single_network():
     assert len({model.stage_scores_["clinical"] for model in models}) > 1
 
 
-def test_the_seed_decides_the_folds_of_calibration():
+def test_the_seed_decides_the_folds_of_calibration(monkeypatch):
     X, y = blobs(60, spread=2.0)
+    seeds, fit = [], _second_stage.fit_second_stage
+
+    def spy(classifier, data, classes, params, seed, rows):
+        seeds.append(seed)
+        return fit(classifier, data, classes, params, seed, rows)
+
+    monkeypatch.setattr(_second_stage, "fit_second_stage", spy)
     classes, codes = np.unique(y, return_inverse=True)
     data = StageData(X, codes[:, None], None, None, [])
     tables = [
@@ -142,6 +154,7 @@ def test_the_seed_decides_the_folds_of_calibration():
     ]
     assert_allclose(tables[0], tables[1])
     assert abs(tables[0] - tables[2]).max() > 1e-3
+    assert seeds == [0] * 6 + [1] * 3
 
 
 def test_the_searches_have_the_published_grids_and_the_rows_weights(monkeypatch):
