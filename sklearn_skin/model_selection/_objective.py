@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
@@ -46,7 +46,8 @@ class StudyObjective:
     Raises
     ------
     ValueError
-        If `space` or `monitor` names what is not there, or `scoring` is unknown.
+        If `space` or `monitor` names what is not there, `scoring` is unknown, or `X`, `y`,
+        `groups` and `sample_weight` differ in length.
     TypeError
         If a range is neither a list nor an Optuna distribution.
 
@@ -94,6 +95,7 @@ class StudyObjective:
         self.scoring = scoring
         self.monitor = monitor
         # A failure in a trial comes late, and in every trial.
+        check_consistent_length(X, y, self.groups, self.sample_weight)
         find_scorer(estimator, scoring)
         if not callable(self.space):
             self.space = dict(self.space)

@@ -157,6 +157,14 @@ def test_what_would_fail_in_every_trial_is_an_error_before_the_first():
     StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="valid_loss")
 
 
+@pytest.mark.parametrize("name", ["y", "groups", "sample_weight"])
+def test_rows_that_lack_a_label_group_or_weight(name):
+    rows = {"y": Y, "groups": GROUPS, "sample_weight": WEIGHT}
+    rows[name] = rows[name][:-5]
+    with pytest.raises(ValueError, match="inconsistent numbers of samples: .*115"):
+        StudyObjective(PIPE, X, space=SPACE, **rows)
+
+
 @pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
 def test_a_choice_comes_before_its_parameters_and_stays_as_it_is():
     stages = [SVC(), LogisticRegression()]
