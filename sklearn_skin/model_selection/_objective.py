@@ -1,6 +1,6 @@
 """Cross-validation of a Pipeline as the objective of an Optuna study."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
@@ -27,9 +27,9 @@ class StudyObjective:
         among choices go by the name of their class, since a study's file holds texts and numbers. A
         function ``space(trial)`` returns parameters that it suggests, so that one may depend on
         another.
-    cv : int, splitter or iterable, default=5
+    cv : int, splitter, iterable or None, default=5
         Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
-        otherwise.
+        otherwise; None is 5, as in cross_val_score.
     groups : array-like of shape (n,), default=None
         Patients or lesions, kept whole by the folds, and by the splits inside the estimator;
         where it makes none, they are ignored.
@@ -46,10 +46,10 @@ class StudyObjective:
     Raises
     ------
     ValueError
-        If `space` or `monitor` names what is not there, `scoring` is unknown, or `X`, `y`,
-        `groups` and `sample_weight` differ in length.
+        If `space` or `monitor` names what is not there, `scoring` is unknown, `cv` makes no
+        folds, or `X`, `y`, `groups` and `sample_weight` differ in length.
     TypeError
-        If a range is neither a list nor an Optuna distribution.
+        If a range is neither a list nor an Optuna distribution, or `scoring` holds several scores.
 
     Notes
     -----
@@ -89,14 +89,14 @@ class StudyObjective:
         self.y = y
         # Once, since Optuna wants the same ranges in every trial of a study.
         self.space = search_space(estimator) if space is None else space
-        self.cv = cv
         self.groups = None if groups is None else np.asarray(groups)
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight)
         self.scoring = scoring
         self.monitor = monitor
         # A failure in a trial comes late, and in every trial.
         check_consistent_length(X, y, self.groups, self.sample_weight)
-        find_scorer(estimator, scoring)
+        self.cv = _check_cv(cv)
+        _check_scoring(scoring, estimator)
         if not callable(self.space):
             self.space = dict(self.space)
             _check_space(self.space, estimator)
@@ -167,7 +167,7 @@ class StudyObjective:
         strata = strata_of(self.y)
         if isinstance(self.cv, int):
             return grouped_folds(strata, self.groups, self.cv)
-        return check_cv(self.cv, strata, classifier=True).split(self.X, strata, self.groups)
+        return self.cv.split(self.X, strata, self.groups)
 
     def _score(self, estimator, train, test):
         model = clone(estimator)
@@ -213,6 +213,25 @@ def _name(value):
     if hasattr(value, "get_params"):
         return type(value).__name__
     return value if isinstance(value, str | Real | None) else repr(value)
+
+
+def _check_cv(cv):
+    cv = 5 if cv is None else cv
+    if not isinstance(cv, Integral):
+        # A generator of folds is read here, once for all trials.
+        return check_cv(cv)
+    if cv < 2:
+        raise ValueError(f"`cv` must be at least 2 folds, a splitter or an iterable; got {cv}.")
+    return int(cv)
+
+
+def _check_scoring(scoring, estimator):
+    if isinstance(scoring, list | tuple | set | frozenset | dict):
+        raise TypeError(
+            "`scoring` must be one score, which the study judges by: a name, a callable or None; "
+            f"got {type(scoring).__name__} {scoring!r}."
+        )
+    find_scorer(estimator, scoring)
 
 
 def _check_space(space, estimator):

@@ -157,6 +157,39 @@ def test_what_would_fail_in_every_trial_is_an_error_before_the_first():
     StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="valid_loss")
 
 
+@pytest.mark.parametrize("scoring", [["accuracy"], {"accuracy"}, {"a": "accuracy"}])
+def test_a_study_has_one_score(scoring):
+    with pytest.raises(TypeError, match="`scoring` must be one score.*got (list|set|dict)"):
+        StudyObjective(PIPE, X, Y, SPACE, scoring=scoring)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"), [("5", "cv.* as an integer"), (1, "at least 2 folds"), (0, "got 0")]
+)
+def test_folds_that_cannot_be_made(cv, message):
+    with pytest.raises(ValueError, match=message):
+        StudyObjective(PIPE, X, Y, SPACE, cv=cv)
+
+
+@pytest.mark.parametrize("cv", [None, np.int64(5)])
+def test_every_five_is_the_same_folds(cv):
+    groups = np.random.default_rng(0).permutation(GROUPS)
+    found, expected = (
+        StudyObjective(PIPE, X, Y, SPACE, cv=n, groups=groups, scoring="neg_log_loss")
+        for n in (cv, 5)
+    )
+    trial = fixed(logisticregression__C=1.0)
+    assert_allclose(found(trial), expected(trial))
+
+
+def test_a_generator_of_folds_serves_every_trial():
+    folds = StratifiedGroupKFold(4).split(X, Y, GROUPS)
+    objective = StudyObjective(PIPE, X, Y, SPACE, cv=folds)
+    first, second = (objective(fixed(logisticregression__C=1.0)) for _ in range(2))
+    expected = cross_val_score(PIPE, X, Y, cv=StratifiedGroupKFold(4), groups=GROUPS).mean()
+    assert_allclose([first, second], expected)
+
+
 @pytest.mark.parametrize("name", ["y", "groups", "sample_weight"])
 def test_rows_that_lack_a_label_group_or_weight(name):
     rows = {"y": Y, "groups": GROUPS, "sample_weight": WEIGHT}
