@@ -1,16 +1,17 @@
 """Cross-validation of a Pipeline as the objective of an Optuna study."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
+from sklearn_skin.model_selection._choices import read_space, suggest
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
-from sklearn_skin.utils import did_you_mean, grouped_folds, metadata_for_fit
+from sklearn_skin.utils import grouped_folds, metadata_for_fit
 
 
 class StudyObjective:
@@ -23,7 +24,8 @@ class StudyObjective:
     X : DataFrame or array-like of n rows
     y : array-like of shape (n,) or (n, T)
     space : dict of str to list or optuna distribution, or callable, default=None
-        Parameters, with their choices or range; None takes ``search_space(estimator)``. Estimators
+        Parameters, with their choices (a list, range or array of one dimension) or Optuna's
+        distribution; None takes ``search_space(estimator)``. Estimators
         among choices go by the name of their class, since a study's file holds texts and numbers. A
         function ``space(trial)`` returns parameters that it suggests, so that one may depend on
         another.
@@ -98,8 +100,7 @@ class StudyObjective:
         self.cv = _check_cv(cv)
         _check_scoring(scoring, estimator)
         if not callable(self.space):
-            self.space = dict(self.space)
-            _check_space(self.space, estimator)
+            self.space = read_space(self.space, estimator)
         if monitor not in (None, "score"):
             _check_monitor(monitor, estimator)
 
@@ -185,36 +186,6 @@ class StudyObjective:
         return metadata_for_fit(model, sample_weight=weight, groups=groups)
 
 
-def suggest(trial, name, distribution):
-    """Let the trial choose a value of a list or a distribution."""
-    from optuna.distributions import FloatDistribution
-
-    choices = getattr(distribution, "choices", distribution)
-    if isinstance(choices, list | tuple):
-        labels = _labels(choices)
-        return choices[labels.index(trial.suggest_categorical(name, labels))]
-    if isinstance(distribution, FloatDistribution):
-        return trial.suggest_float(
-            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    return trial.suggest_int(
-        name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-    )
-
-
-def _labels(choices):
-    """Return what stands for the choices in a study's file, which holds numbers and texts only."""
-    names = [_name(value) for value in choices]
-    earlier = [names[:i].count(name) for i, name in enumerate(names)]
-    return [f"{name} {n + 1}" if n else name for name, n in zip(names, earlier)]
-
-
-def _name(value):
-    if hasattr(value, "get_params"):
-        return type(value).__name__
-    return value if isinstance(value, str | Real | None) else repr(value)
-
-
 def _check_cv(cv):
     cv = 5 if cv is None else cv
     if not isinstance(cv, Integral):
@@ -232,25 +203,6 @@ def _check_scoring(scoring, estimator):
             f"got {type(scoring).__name__} {scoring!r}."
         )
     find_scorer(estimator, scoring)
-
-
-def _check_space(space, estimator):
-    from optuna.distributions import BaseDistribution
-
-    known = estimator.get_params()
-    for name, values in space.items():
-        if name not in known:
-            raise ValueError(
-                f"`space` has {name!r}, which is no parameter of the estimator"
-                f"{did_you_mean(name, known)}"
-            )
-        if not isinstance(values, BaseDistribution | list):
-            raise TypeError(
-                f"the range of {name!r} must be a list of choices or an Optuna distribution; "
-                f"got {type(values).__name__}."
-            )
-        if isinstance(values, list) and not values:
-            raise ValueError(f"the list of choices for {name!r} is empty.")
 
 
 def _check_monitor(monitor, estimator):

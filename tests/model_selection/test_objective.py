@@ -1,4 +1,5 @@
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import optuna
@@ -8,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     StratifiedGroupKFold,
@@ -217,10 +219,41 @@ def test_ranges_of_unknown_parameters():
         StudyObjective(PIPE, X, Y, {"forest__depth": FloatDistribution(0, 1)})
     with pytest.raises(ValueError, match="'max_iters', which is .*; did you mean 'max_iter'"):
         StudyObjective(LogisticRegression(), X, Y, {"max_iters": FloatDistribution(0, 1)})
-    with pytest.raises(TypeError, match="'C' must be a list of choices or an Optuna .*; got tuple"):
+    with pytest.raises(TypeError, match="'C' must be a list .*; got tuple, which could"):
         StudyObjective(LogisticRegression(), X, Y, {"C": (0, 1)})
     with pytest.raises(ValueError, match="choices for 'C' is empty"):
         StudyObjective(LogisticRegression(), X, Y, {"C": []})
+    with pytest.raises(TypeError, match="got ndarray"):
+        StudyObjective(LogisticRegression(), X, Y, {"C": np.ones((2, 2))})
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [list(np.arange(50, 53)), np.arange(50, 53), range(50, 53), np.array([50, 51], dtype=object)],
+)
+def test_choices_as_grid_search_takes_them(tmp_path, choices):
+    objective = StudyObjective(LogisticRegression(), X, Y, {"max_iter": choices}, cv=2)
+    study = run_study(make_study("a", tmp_path / "s.db"), objective, 3)
+    for trial in study.trials:
+        value = objective.params_of(trial)["max_iter"]
+        assert type(value) is int
+        assert value == trial.params["max_iter"]
+
+
+class Anything(DummyClassifier):
+    """A classifier whose `constant` is not checked."""
+
+    _parameter_constraints = {}
+
+
+def test_choices_that_json_cannot_hold_and_not_a_number(tmp_path):
+    choices = [np.float32(0.5), Fraction(1, 3), np.nan, None, np.str_("a"), (np.int64(4),)]
+    objective = StudyObjective(Anything(), X, Y, {"constant": choices}, cv=2)
+    study = make_study("a", tmp_path / "s.db")
+    study.sampler = optuna.samplers.BruteForceSampler()
+    run_study(study, objective, len(choices))
+    found = [objective.params_of(trial)["constant"] for trial in study.trials]
+    assert {str(value) for value in found} == {str(value) for value in choices}
 
 
 def test_epochs_report_the_running_mean_over_folds():
