@@ -1,8 +1,15 @@
 """Choices and ranges of a study's space, and what stands for them in its file."""
 
+import re
+from hashlib import blake2b
+from inspect import signature
+
 import numpy as np
 
 from sklearn_skin.utils import did_you_mean
+
+_MAX_LABEL = 100
+_BRACKETS = {list: "[{}]", tuple: "({})", set: "{{{}}}", frozenset: "{{{}}}", dict: "{{{}}}"}
 
 
 def read_space(space, estimator):
@@ -38,6 +45,21 @@ def distribution_of(values):
     return values if choices is None else CategoricalDistribution(_labels(choices))
 
 
+def check_chosen(chosen, space):
+    """Raise an error where a trial has chosen what the space has no longer."""
+    for name, value in chosen.items():
+        if name not in space:
+            raise ValueError(f"the trial has {value!r} for {name!r}, which is not in the space.")
+        found = distribution_of(space[name])
+        try:
+            found.to_internal_repr(value)
+        except ValueError as error:
+            raise ValueError(
+                f"the trial has {value!r} for {name!r}, which the space has no longer; it has "
+                f"{list(getattr(found, 'choices', [found]))}."
+            ) from error
+
+
 def _read_range(name, values):
     from optuna.distributions import BaseDistribution
 
@@ -71,6 +93,40 @@ def _labels(choices):
 
 
 def _name(value):
-    if hasattr(value, "get_params"):
-        return type(value).__name__
-    return value if isinstance(value, str | int | float | None) else repr(value)
+    if isinstance(value, str | int | float | None):
+        return value
+    text = _text(value)
+    if len(text) <= _MAX_LABEL:
+        return text
+    return f"{text[: _MAX_LABEL - 12]}... {blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def _text(value):
+    """Return a value on one line, the same in every process."""
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return _estimator_text(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    # NumPy's repr cuts long arrays.
+    if isinstance(value, np.ndarray):
+        return f"array({_text(value.tolist())})"
+    if type(value) in _BRACKETS:
+        parts = [_text(part) for part in value]
+        if isinstance(value, dict):
+            parts = [f"{name}: {_text(part)}" for name, part in zip(parts, value.values())]
+        # The order of a set of texts differs between processes.
+        parts = sorted(parts) if isinstance(value, set | frozenset) else parts
+        end = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return _BRACKETS[type(value)].format(", ".join(parts) + end)
+    # An object's address is another in every process.
+    text = re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
+    return " ".join(map(str.strip, text.splitlines()))
+
+
+def _estimator_text(estimator):
+    """Return an estimator's class and changed parameters, whatever the configured display."""
+    signed = signature(type(estimator)).parameters
+    defaults = {name: _text(parameter.default) for name, parameter in signed.items()}
+    given = {name: _text(value) for name, value in estimator.get_params(deep=False).items()}
+    # Parameters behind **kwargs that were not given are None.
+    changed = [f"{k}={text}" for k, text in given.items() if text != defaults.get(k, "None")]
+    return f"{type(estimator).__name__}({', '.join(changed)})"

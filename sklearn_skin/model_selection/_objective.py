@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
-from sklearn_skin.model_selection._choices import read_space, suggest
+from sklearn_skin.model_selection._choices import check_chosen, read_space, suggest
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
@@ -25,10 +25,10 @@ class StudyObjective:
     y : array-like of shape (n,) or (n, T)
     space : dict of str to list or optuna distribution, or callable, default=None
         Parameters, with their choices (a list, range or array of one dimension) or Optuna's
-        distribution; None takes ``search_space(estimator)``. Estimators
-        among choices go by the name of their class, since a study's file holds texts and numbers. A
-        function ``space(trial)`` returns parameters that it suggests, so that one may depend on
-        another.
+        distribution; None takes ``search_space(estimator)``. Estimators and tuples among choices
+        go by what they print on one line, such as "SVC(C=2.0)", since a study's file holds texts
+        and numbers; choices that print the same are numbered. A function ``space(trial)`` returns
+        parameters that it suggests, so that one may depend on another.
     cv : int, splitter, iterable or None, default=5
         Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
         otherwise; None is 5, as in cross_val_score.
@@ -144,11 +144,18 @@ class StudyObjective:
         Returns
         -------
         params : dict of str to object
-            As ``estimator.set_params`` takes them; ``trial.params`` has names where there are
+            As ``estimator.set_params`` takes them; ``trial.params`` has texts where there are
             estimators or tuples.
+
+        Raises
+        ------
+        ValueError
+            If the trial has chosen what the space has no longer.
         """
         from optuna.trial import FixedTrial
 
+        if not callable(self.space):
+            check_chosen(trial.params, self.space)
         return self._suggest(FixedTrial(trial.params))
 
     def _suggest(self, trial):
