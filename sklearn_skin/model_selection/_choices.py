@@ -39,10 +39,32 @@ def suggest(trial, name, values):
 
 def distribution_of(values):
     """Return the distribution that a study's file holds for a list or a distribution."""
-    from optuna.distributions import CategoricalDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    choices = _choices(values)
-    return values if choices is None else CategoricalDistribution(_labels(choices))
+    if (choices := _choices(values)) is not None:
+        return CategoricalDistribution(_labels(choices))
+    # Optuna's older classes are kept as these two.
+    kind = FloatDistribution if isinstance(values, FloatDistribution) else IntDistribution
+    return kind(values.low, values.high, log=values.log, step=values.step)
+
+
+def check_earlier(study, space):
+    """Raise an error where trials of the study were drawn from another space."""
+    from optuna.distributions import check_distribution_compatibility
+
+    earlier = {}
+    for trial in study.get_trials(deepcopy=False):
+        earlier |= trial.distributions
+    for name in filter(earlier.__contains__, space):
+        found = distribution_of(space[name])
+        try:
+            check_distribution_compatibility(earlier[name], found)
+        except ValueError as error:
+            raise ValueError(
+                f"`space` has {found} for {name!r}, and earlier trials of the study "
+                f"{study.study_name!r} had {earlier[name]}. A study keeps its choices, their order "
+                "and the kind of a range; give another name to make_study."
+            ) from error
 
 
 def check_chosen(chosen, space):

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
-from sklearn_skin.model_selection._choices import check_chosen, read_space, suggest
+from sklearn_skin.model_selection._choices import check_chosen, check_earlier, read_space, suggest
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
@@ -116,6 +116,24 @@ class StudyObjective:
                 _report(trial, float(np.mean(scores)), len(scores) - 1)
         trial.set_user_attr("fold_scores", scores)
         return float(np.mean(scores))
+
+    def check_study(self, study):
+        """Raise an error if trials of a study were drawn from another space.
+
+        :func:`run_study` calls it before the first trial. A space that is a function cannot be
+        compared.
+
+        Parameters
+        ----------
+        study : optuna.study.Study
+
+        Raises
+        ------
+        ValueError
+            If a parameter has other choices, another order of them, or another kind of range.
+        """
+        if not callable(self.space):
+            check_earlier(study, self.space)
 
     def make_best(self, study):
         """Return a fresh estimator with the best parameters of `study`, fitted on all rows.

@@ -119,7 +119,8 @@ def run_study(
     study : optuna.study.Study
         As from :func:`make_study`.
     objective : callable
-        ``objective(trial)`` -> value, such as :class:`StudyObjective`.
+        ``objective(trial)`` -> value, such as :class:`StudyObjective`. If it has a method
+        ``check_study(study)``, that is called first.
     n_trials : int
         Finished trials in the end, those of earlier runs included.
     n_jobs : int, default=1
@@ -139,7 +140,8 @@ def run_study(
     Raises
     ------
     ValueError
-        If several processes were to share a study in memory.
+        If several processes were to share a study in memory, or trials of the study were drawn
+        from another space than the objective's.
     RuntimeError
         If trials failed and none has finished; it names the first reason.
 
@@ -162,6 +164,8 @@ def run_study(
 
     if n_jobs != 1 and isinstance(study._storage, optuna.storages.InMemoryStorage):
         raise ValueError("`n_jobs` needs a study in a file or a database; got one in memory.")
+    if hasattr(objective, "check_study"):
+        objective.check_study(study)
     limits = _Limits(study, n_trials, max_failures, timeout)
     # One task per trial, sent when a process is free: others may have made the rest by then.
     workers = Parallel(n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_skin.model_selection import StudyObjective
+from sklearn_skin.model_selection import StudyObjective, make_study, run_study
 from sklearn_skin.model_selection._choices import distribution_of
 
 X, Y = make_classification(40, 6, random_state=0)
@@ -117,3 +117,47 @@ def test_a_trial_of_another_space():
     rates = objective_of(FloatDistribution(0, 1), "logisticregression__C")
     with pytest.raises(ValueError, match="'low' for 'logisticregression__C', which the space has"):
         chosen(rates, "low", "logisticregression__C")
+
+
+@pytest.mark.parametrize(
+    "corrected", [[0.1, 1.0, 9.0], [1.0, 0.1], [0.2, 1.0], FloatDistribution(0.1, 1.0)]
+)
+@pytest.mark.parametrize("n_trials", [2, 4])
+def test_a_corrected_space_needs_another_study(tmp_path, corrected, n_trials):
+    name = f"{NAME}__C"
+    study = run_study(make_study("rates", tmp_path / "s.db"), objective_of([0.1, 1.0], name), 2)
+    objective = objective_of(corrected, name)
+    with pytest.raises(ValueError, match=f"{name}'.*the study 'rates' had .*; give another name"):
+        run_study(study, objective, n_trials)
+    assert len(study.trials) == 2
+    assert len(run_study(make_study("rates 2", tmp_path / "s.db"), objective, 2).trials) == 2
+
+
+def test_a_logarithmic_range_needs_another_study():
+    name = f"{NAME}__C"
+    study = make_study("a", ":memory:")
+    run_study(study, objective_of(FloatDistribution(0.1, 1.0), name), 1)
+    with pytest.raises(ValueError, match="kind of a range"):
+        run_study(study, objective_of(FloatDistribution(0.1, 1.0, log=True), name), 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*UniformDistribution:FutureWarning")
+def test_a_study_goes_on_with_what_optuna_allows(tmp_path):
+    first = {NAME: [LogisticRegression(), SVC()], "standardscaler__copy": np.array([True, False])}
+    # Parameters come and go, and a range may be narrowed.
+    later = first | {f"{NAME}__C": optuna.distributions.UniformDistribution(0.1, 1.0)}
+    last = {NAME: first[NAME], f"{NAME}__C": FloatDistribution(0.2, 0.8)}
+    for n_trials, space in enumerate([first, first, later, later, last], start=1):
+        objective = StudyObjective(PIPE, X, Y, space, cv=2)
+        study = run_study(make_study("a", tmp_path / "s.db"), objective, n_trials)
+        assert len(study.trials) == n_trials
+
+
+def test_functions_have_no_space_to_compare():
+    study = make_study("a", ":memory:")
+    run_study(study, objective_of([0.1, 1.0], f"{NAME}__C"), 1)
+
+    def space(trial):
+        return {f"{NAME}__C": trial.suggest_float("C", 0.1, 1.0)}
+
+    assert len(run_study(study, StudyObjective(PIPE, X, Y, space, cv=2), 2).trials) == 2
