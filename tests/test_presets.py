@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.special import log_softmax
 from sklearn import config_context
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GroupKFold, cross_validate
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.ensemble import FusionM4NetClassifier
@@ -242,3 +243,22 @@ def test_sample_weights_are_routed_to_the_network_alone(name, lesions):
             model.fit(data.data, data.target, sample_weight=sample_weight)
             proba.append(model.predict_proba(data.data))
     assert abs(proba[0] - proba[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PRESETS if PRESETS[name].sampler))
+@pytest.mark.parametrize("given", ["sample_weight", "groups"])
+def test_weights_and_groups_are_not_routed_past_a_sampler(name, given, lesions):
+    # It changes the rows, and imbalanced-learn's Pipeline would hand these on as they were.
+    data, model = lesions[False], make_preset(name, **SMALL, n_per_class="auto")
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(TypeError, match=rf"unexpected argument\(s\) {{'{given}'}}"):
+            model.fit(data.data, data.target, **{given: np.arange(24)})
+
+
+def test_groups_of_a_splitter_do_not_reach_a_network_behind_a_sampler(lesions):
+    data = lesions[False]
+    model = make_preset("dermiresnet-fusion", **SMALL, n_per_class="auto")
+    with config_context(enable_metadata_routing=True):
+        params = {"groups": np.arange(24) // 2}
+        found = cross_validate(model, data.data, data.target, cv=GroupKFold(2), params=params)
+    assert np.isfinite(found["test_score"]).all()

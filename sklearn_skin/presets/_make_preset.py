@@ -4,6 +4,7 @@ import inspect
 import re
 
 from imblearn.pipeline import Pipeline
+from sklearn import config_context
 
 from sklearn_skin.preprocessing import make_lesion_transformer
 from sklearn_skin.presets._recipes import PRESETS
@@ -31,13 +32,21 @@ def make_preset(name, **overrides):
     Returns
     -------
     pipeline : imblearn.pipeline.Pipeline
-        Unfitted. With scikit-learn's metadata routing, its network takes `sample_weight`, and
-        nothing before it does.
+        Unfitted. With scikit-learn's metadata routing, its network takes `sample_weight` and
+        `groups`, and nothing before it does; see Notes for presets that resample.
 
     Raises
     ------
     ValueError
         If the name or a parameter is unknown.
+
+    Notes
+    -----
+    The step ``sample`` changes the rows, and a Pipeline hands weights and groups on as they were,
+    for other rows. So a network behind it requests neither, and `fit` with routing refuses
+    them. Without routing ``net__sample_weight`` and ``net__groups`` must not be given: if
+    sampling happens to keep the number of rows, as ``n_per_class="auto"`` does, nothing can tell
+    that they belong to others. Name a `group_column`: columns go with their rows.
 
     Examples
     --------
@@ -60,7 +69,8 @@ def make_preset(name, **overrides):
     steps = [("prep", make(make_lesion_transformer, preset.transformer))]
     if preset.sampler is not None:
         steps.append(("sample", make(ClassBalancedSampler, preset.sampler)))
-    net = request_weights(make(preset.classifier, preset.parameters))
+    net = make(preset.classifier, preset.parameters)
+    net = request_weights(net) if preset.sampler is None else _request_no_row_metadata(net)
     if preset.wrapper is None:
         steps.append(("net", net))
     else:
@@ -70,6 +80,12 @@ def make_preset(name, **overrides):
             hint = did_you_mean(key, known)
             raise ValueError(f"no part of {name!r} has a parameter {key!r}{hint}")
     return Pipeline(steps).set_params(**nested)
+
+
+def _request_no_row_metadata(net):
+    """Say that `fit` is given no weights and groups: a sampler before it has changed the rows."""
+    with config_context(enable_metadata_routing=True):
+        return net.set_fit_request(sample_weight=False, groups=False)
 
 
 def _find_name(name):
