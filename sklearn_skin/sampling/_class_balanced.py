@@ -51,7 +51,9 @@ class ClassBalancedSampler(BaseSampler):
     Notes
     -----
     Put it into an imbalanced-learn ``Pipeline``, which samples in `fit` only; sampling before
-    splitting would put copies of one image on both sides. Groups travel as a column of X.
+    splitting would put copies of one image on both sides. Groups travel as a column of X: what the
+    Pipeline's `fit` is given, weights or groups, it hands on as it was, for other rows. With
+    metadata routing say ``set_fit_request(groups=False)`` of a network behind a sampler.
 
     Examples
     --------

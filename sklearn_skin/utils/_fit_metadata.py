@@ -32,7 +32,8 @@ def metadata_for_fit(estimator, *, sample_weight=None, groups=None):
     Raises
     ------
     ValueError
-        If weights are given, routing is off and the final step does not support them.
+        If weights are given, routing is off, and the final step does not support them or comes
+        after a sampler, which changes the rows.
 
     Warns
     -----
@@ -62,6 +63,11 @@ def metadata_for_fit(estimator, *, sample_weight=None, groups=None):
     if "sample_weight" in given and not has_fit_parameter(final, "sample_weight"):
         raise ValueError(
             f"`sample_weight` was given, and {type(final).__name__} does not support it."
+        )
+    if "sample_weight" in given and sampler is not None:
+        raise ValueError(
+            f"`sample_weight` was given, and {type(sampler).__name__} before "
+            f"{type(final).__name__} changes the rows, whose weights it does not know."
         )
     if "groups" in given and not _takes_groups(final, sampler):
         del given["groups"]

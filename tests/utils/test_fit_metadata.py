@@ -66,3 +66,10 @@ def test_groups_do_not_go_past_a_sampler():
         assert metadata_for_fit(pipe, groups=GROUPS) == {}
     pipe.set_params(splits__group_column="patient")
     assert metadata_for_fit(pipe, groups=GROUPS) == {}
+
+
+def test_weights_do_not_go_past_a_sampler():
+    pipe = make_resampling_pipeline(RandomOverSampler(random_state=0), Splits())
+    for estimator in (pipe, make_pipeline(StandardScaler(), pipe)):
+        with pytest.raises(ValueError, match="RandomOverSampler before Splits changes the rows"):
+            metadata_for_fit(estimator, sample_weight=WEIGHT)
