@@ -103,7 +103,7 @@ class FusionM4NetClassifier(TwoStages):
 
     _parameter_constraints = COMMON_CONSTRAINTS | {
         FIRST: [HasMethods(["fit"]), list, None],
-        "second_stage": [HasMethods(["fit", "predict"]), StrOptions(set(SECOND_STAGES)), None],
+        "second_stage": [HasMethods(["fit"]), StrOptions(set(SECOND_STAGES)), None],
         "passthrough_features": [StrOptions({"all"}), "array-like", None],
     }
 

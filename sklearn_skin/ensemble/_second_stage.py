@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -102,6 +102,16 @@ def make_second_stage(second_stage, seed):
     return second_stage
 
 
+def check_second_stage(second_stage):
+    """Raise an error for an estimator that does not predict."""
+    # The tags tell what an unfitted one may hide, such as stacking, which has no `predict` yet.
+    known = second_stage is None or isinstance(second_stage, str)
+    if not (known or hasattr(second_stage, "predict") or is_classifier(second_stage)):
+        raise TypeError(
+            f"`second_stage` must be a classifier; {type(second_stage).__name__} has no predict."
+        )
+
+
 def is_joint(classifier):
     """Whether the classifier is made for all tasks at once."""
     return not get_tags(split_pipeline(classifier)[0]).target_tags.single_output
@@ -109,7 +119,10 @@ def is_joint(classifier):
 
 def needs_calibration(classifier):
     """Whether the classifier gives scores where probabilities are needed."""
-    return not is_joint(classifier) and not hasattr(classifier, "predict_proba")
+    if is_joint(classifier) or hasattr(classifier, "predict_proba"):
+        return False
+    # Stacking by default shows neither before it is fitted, and has both then.
+    return hasattr(classifier, "predict")
 
 
 def warn_of_calibration(second_stage):

@@ -8,7 +8,11 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from sklearn_skin.ensemble._first_stage import FIRST
 from sklearn_skin.ensemble._meta import FusionMixin
-from sklearn_skin.ensemble._second_stage import SECOND_STAGES, make_second_stage
+from sklearn_skin.ensemble._second_stage import (
+    SECOND_STAGES,
+    check_second_stage,
+    make_second_stage,
+)
 from sklearn_skin.utils import Choice
 
 
@@ -89,6 +93,10 @@ class TwoStages(FusionMixin, MetaEstimatorMixin, _BaseComposition):
             for part in parts
         )
         return tags
+
+    def _validate_params(self):
+        super()._validate_params()
+        check_second_stage(self.second_stage)
 
     def _sk_visual_block_(self):
         default = [(FIRST, "FusionNetClassifier")]

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from ensemble_fakes import blobs
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import check_random_state
 
@@ -89,3 +93,36 @@ def test_by_default_probabilities_are_averaged_not_logits(held_out):
     stages = model.predict_stages(X)
     last = sum(weight * stages[name] for name, weight in model.stage_weights_.items())
     assert_allclose(stages["P3"], last)
+
+
+STACK = StackingClassifier([("bayes", GaussianNB()), ("linear", LogisticRegression())], cv=2)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [STACK, make_pipeline(StandardScaler(), STACK), GridSearchCV(STACK, {"passthrough": [True]})],
+    ids=["stack", "pipeline", "search"],
+)
+def test_a_classifier_that_hides_its_methods_until_it_is_fitted(held_out, stage):
+    # It has probabilities then, so nothing is calibrated.
+    _, X, y = held_out
+    model, features, _ = fit_on(held_out, stage)
+    expected = clone(stage).fit(features, y).predict_proba(features)
+    assert_allclose(model.predict_stages(X)["P2"], expected)
+    assert isinstance(model.second_stage_[0], type(stage))
+
+
+def test_classifiers_that_hide_their_methods_are_members():
+    X, y = blobs()
+    members = [("stack", STACK), ("bayes", GaussianNB())]
+    for model in (WeightedFusionClassifier(members, cv=2), FusionM4NetClassifier(members, cv=2)):
+        assert_allclose(model.fit(X, y).predict_proba(X).sum(axis=1), 1)
+
+
+def test_a_second_stage_that_does_not_predict_is_refused_before_anything_is_fitted(held_out):
+    _, X, y = held_out
+    with pytest.raises(TypeError, match="must be a classifier; StandardScaler has no predict"):
+        FusionM4NetClassifier([("none", None)], StandardScaler()).fit(X, y)
+    model = fit_on(held_out)[0]
+    with pytest.raises(TypeError, match="StandardScaler has no predict"):
+        model.refit_second_stage(StandardScaler())
