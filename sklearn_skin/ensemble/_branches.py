@@ -90,6 +90,12 @@ def fit_member(estimator, X, y, codec, params, valid=(None, None)):
         codes = codec.transform(y)
         fitted = fit_tasks([estimator] * codes.shape[1], X, codes, codec.classes_, params)
         return fitted if codec.multi_task else fitted.estimators[0]
+    final = split_pipeline(estimator)[0]
+    if not codec.multi_task and not get_tags(final).target_tags.single_output:
+        raise ValueError(
+            f"{type(final).__name__} is made for several tasks, and y has one: take the classifier "
+            "inside it."
+        )
     member = clone(estimator)
     codec.name_absent(member, y)
     return fit_with_validation(member, X, y, *valid, **params)

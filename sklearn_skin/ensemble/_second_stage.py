@@ -140,7 +140,7 @@ def fit_second_stage(classifier, data, classes, params, seed, rows=None):
     """Fit the classifier on rows of `data`, one clone per task or one for all."""
     rows = np.arange(len(data.codes)) if rows is None else rows
     codes = data.codes[rows]
-    if is_joint(classifier) and len(classes) > 1:
+    if is_joint(classifier):
         return _fit_joint(classifier, data, classes, params, rows)
     if not needs_calibration(classifier):
         own = {name: value[rows] for name, value in params.items()}
@@ -167,7 +167,7 @@ def _fit_joint(classifier, data, classes, params, rows):
     if many and isinstance(split_pipeline(classifier)[0], ClassifierChain):
         raise ValueError(
             "ClassifierChain gives one probability per task, and a task has more than two classes; "
-            "take MultiOutputClassifier, or a classifier for each task."
+            "take MultiOutputClassifier, or the classifier inside it, of which each task gets one."
         )
     # Codes: one array of numbers and texts would turn the numbers into texts, and a chain of
     # classifiers learns from the labels before.

@@ -9,6 +9,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -126,3 +127,35 @@ def test_a_second_stage_that_does_not_predict_is_refused_before_anything_is_fitt
     model = fit_on(held_out)[0]
     with pytest.raises(TypeError, match="StandardScaler has no predict"):
         model.refit_second_stage(StandardScaler())
+
+
+@pytest.mark.parametrize("wrap", [ClassifierChain, MultiOutputClassifier])
+def test_a_classifier_of_several_tasks_takes_one(wrap):
+    X, y = blobs(n_classes=2)
+    members = [("linear", LogisticRegression()), ("bayes", GaussianNB())]
+    inner = LogisticRegression(max_iter=500)
+    weight = np.linspace(0.1, 1, len(y)) if wrap is MultiOutputClassifier else None
+    alone, joint = (
+        FusionM4NetClassifier(members, stage, cv=2, random_state=0)
+        .fit(X, y, sample_weight=weight)
+        .predict_stages(X)["P2"]
+        for stage in (inner, wrap(inner))
+    )
+    assert_allclose(joint, alone, rtol=1e-5)
+
+
+def test_a_chain_of_one_task_with_three_classes():
+    X, y = blobs()
+    members = [("linear", LogisticRegression()), ("bayes", GaussianNB())]
+    model = FusionM4NetClassifier(members, ClassifierChain(LogisticRegression()), cv=2)
+    with pytest.raises(ValueError, match="a task has more than two classes; take Multi.* inside"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("wrap", [ClassifierChain, MultiOutputClassifier])
+def test_a_member_of_several_tasks_is_refused_for_one(wrap):
+    X, y = blobs()
+    members = [("joint", wrap(LogisticRegression())), ("bayes", GaussianNB())]
+    for model in (WeightedFusionClassifier(members, cv=2), FusionM4NetClassifier(members, cv=2)):
+        with pytest.raises(ValueError, match=f"{wrap.__name__} is made for several tasks, and y"):
+            model.fit(X, y)
