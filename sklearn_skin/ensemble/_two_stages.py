@@ -51,10 +51,13 @@ class TwoStages(FusionMixin, MetaEstimatorMixin, _BaseComposition):
         own = [name for name in params if name.startswith("second_stage__")]
         stage = params.get("second_stage", self.second_stage)
         if own and isinstance(stage, str | None):
-            made = make_second_stage(stage, 0)
+            made = type(make_second_stage(stage, 0)).__name__
+            is_what = (
+                "None, which stands for 'svm' and" if stage is None else f"{stage!r}, a name that"
+            )
             raise ValueError(
-                f"`{own[0]}`: `second_stage` is {stage!r}, a name, which has no parameters; set it "
-                f"to the classifier, {type(made).__name__}(), first."
+                f"`{own[0]}`: `second_stage` is {is_what} has no parameters; set it to the "
+                f"classifier, {made}(), first."
             )
         return self._set_params(FIRST, **params)
 

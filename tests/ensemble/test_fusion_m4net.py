@@ -216,11 +216,16 @@ def test_the_second_stage_as_it_is_is_fitted_again():
 
 
 @pytest.mark.parametrize(
-    ("stage", "name"), [("svm", "SVC"), (None, "SVC"), ("mlp", "MLPClassifier")]
+    ("stage", "said", "name"),
+    [
+        ("svm", "'svm', a name that", "SVC"),
+        (None, "None, which stands for 'svm' and", "SVC"),
+        ("mlp", "'mlp', a name that", "MLPClassifier"),
+    ],
 )
-def test_a_name_has_no_parameters_to_set(stage, name):
+def test_a_name_has_no_parameters_to_set(stage, said, name):
     model = FusionM4NetClassifier(LIST, stage)
-    with pytest.raises(ValueError, match=rf"is {stage!r}, a name, .* {name}\(\), first"):
+    with pytest.raises(ValueError, match=rf"is {said} has no parameters; .* {name}\(\), first"):
         model.set_params(second_stage__C=10)
     assert model.set_params(second_stage=SVC(), second_stage__C=10).second_stage.C == 10
 
