@@ -27,6 +27,7 @@ def load_pixels(
     on_error: str = "raise",
     row_names: Sequence[Any] | None = None,
     column: str | None = None,
+    advice: str = 'on_error="missing" takes such images for missing.',
     n_jobs: int | None = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the pixels of an image column.
@@ -49,6 +50,9 @@ def load_pixels(
         Names of the rows in messages; None means their positions.
     column : str, default=None
         Name of the column in messages.
+    advice : str
+        What an error about an image that cannot be read ends with: what the caller's own caller
+        can do.
     n_jobs : int or None, default=1
         Threads that decode, as in joblib.
 
@@ -94,7 +98,8 @@ def load_pixels(
                 if isinstance(result, Exception):
                     failures.append((rows[0], result))
                     if on_error == "raise":
-                        raise _describe(failures[0], row_names, column) from result
+                        text = _describe(failures[0], row_names, column)
+                        raise ImageDecodeError(f"{text}\n{advice}") from result
                 else:
                     pixels[rows], present[rows] = result, True
     if failures:
@@ -191,12 +196,8 @@ def _rows_by_cell(images: ImageArray) -> list[list[int]]:
 
 def _describe(
     failure: tuple[int, Exception], row_names: Sequence[Any] | None, column: str | None
-) -> ImageDecodeError:
+) -> str:
     row, error = failure
     label = list_names([row if row_names is None else row_names[row]])
     where = f"row {label}" + ("" if column is None else f", column {column!r}")
-    hint = (
-        'With on_error="missing", load_pixels and the networks take such images for missing, '
-        "networks where they have allow_missing_images=True."
-    )
-    return ImageDecodeError(f"{where}: {error}\n{hint}")
+    return f"{where}: {error}"

@@ -21,8 +21,22 @@ from sklearn_skin.utils import list_names
 MAX_BYTES_IN_MEMORY = 2 * 1024**3
 
 
+# What can be done about images, by whether the network learns a stand-in for missing ones.
+_UNREADABLE = {
+    False: 'on_error="missing" with allow_missing_images=True takes such images for missing.',
+    True: 'on_error="missing" takes such images for missing.',
+}
+_LACKING = {
+    False: "allow_missing_images=True lets a network learn a stand-in for them where something "
+    "else of the row is known.",
+    True: "Nothing else is known of them: leave these rows out.",
+}
+
+
 class LesionDataset(Dataset):
     """Rows of a `LesionTable` as batches of tensors.
+
+    `advice` ends errors about images, where what a network can do about them is not there.
 
     A batch is a pair: a dict with ``images`` uint8 (n, k, h, w, 3), ``present`` bool (n, k),
     ``repeated`` bool (n,), ``metadata`` float32 (n, p), ``rows`` int64 (n,), perhaps
@@ -39,6 +53,7 @@ class LesionDataset(Dataset):
         sample_weight=None,
         missing_ok=False,
         on_error="raise",
+        advice=None,
     ):
         self.table = table
         self.size = size
@@ -47,6 +62,7 @@ class LesionDataset(Dataset):
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
         self.on_error = on_error
+        self.advice = advice
         self.features: list[Tensor] | None = None
         n_bytes = len(table) * len(table.images) * np.prod(size or (0, 0)) * 3
         self.pixels = self._load(table) if n_bytes <= MAX_BYTES_IN_MEMORY else None
@@ -89,7 +105,12 @@ class LesionDataset(Dataset):
     def _load(self, table):
         if not table.images:
             return None
-        how = {"cache": self.cache, "row_names": table.row_names, "on_error": self.on_error}
+        how = {
+            "cache": self.cache,
+            "row_names": table.row_names,
+            "on_error": self.on_error,
+            "advice": self.advice or _UNREADABLE[self.missing_ok],
+        }
         loaded = [
             load_pixels(images, self.size, column=name, **how)
             for name, images in table.images.items()
@@ -106,8 +127,7 @@ class LesionDataset(Dataset):
             rows = table.row_names[~needed]
             raise ValueError(
                 f"{len(rows)} rows lack an image in {list(table.images)}: {list_names(rows)}. "
-                "allow_missing_images=True lets a network learn a stand-in for them where "
-                "something else of the row is known."
+                f"{self.advice or _LACKING[self.missing_ok]}"
             )
 
 

@@ -140,7 +140,12 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):
         if not self.image_columns_:
             return validate_data(self, X, reset=False)
         table = read_columns(X, self._columns)
-        dataset = LesionDataset(table, as_pair(self.image_size), cache=PixelCache(self.cache_dir))
+        dataset = LesionDataset(
+            table,
+            as_pair(self.image_size),
+            cache=PixelCache(self.cache_dir),
+            advice="ImageEmbedder needs every image: leave such rows out.",
+        )
         device = next(self.module_.parameters()).device
         parts = []
         with torch.inference_mode():
