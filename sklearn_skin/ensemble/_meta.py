@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
 from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
+from sklearn_skin.image import check_no_images
 from sklearn_skin.utils import (
     Choice,
     LabelCodec,
@@ -123,6 +124,7 @@ class FusionMixin(TaskClassifierMixin):
 
     def _read(self, X, reset=False):
         """Check X: a table with images or texts by column, numbers as scikit-learn does."""
+        check_no_images(X)
         if reset:
             self._by_name = isinstance(X, pd.DataFrame) and _needs_names(X, self.group_column)
         if self._by_name:

@@ -2,11 +2,12 @@
 
 from os import PathLike
 
-import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
 from sklearn_skin.image._cell import ImageCell
 from sklearn_skin.image._dtype import ImageDtype
+from sklearn_skin.image._origins import is_missing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -42,7 +43,7 @@ def check_no_images(X):
     Raises
     ------
     TypeError
-        If X is an array of pictures, or a list or Series of pictures or paths.
+        If X is an array or tensor of pictures, or a list, Series or array of pictures or paths.
 
     Examples
     --------
@@ -53,22 +54,33 @@ def check_no_images(X):
     TypeError: X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with
     sklearn_skin.image.as_images; got a list of paths.
     """
-    if isinstance(X, pd.DataFrame) or not hasattr(X, "__getitem__"):
-        return
-    first = X[0] if isinstance(X, list | tuple) and len(X) else None
-    if isinstance(X, pd.Series) and len(X):
-        first = X.iloc[0]
-    if isinstance(getattr(X, "dtype", None), ImageDtype) or isinstance(first, ImageCell):
-        what = "an image column alone"
-    elif isinstance(X, np.ndarray) and X.ndim >= 3:
-        what = f"an array of shape {X.shape}"
-    elif isinstance(first, np.ndarray) and first.ndim >= 2:
-        what = "a list of arrays"
-    elif isinstance(first, str | PathLike) and has_image_suffix(first):
-        what = "a list of paths"
-    else:
-        return
-    raise TypeError(
-        'X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with '
-        f"sklearn_skin.image.as_images; got {what}."
-    )
+    what = None if isinstance(X, pd.DataFrame) else _given_images(X)
+    if what is not None:
+        raise TypeError(
+            'X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with '
+            f"sklearn_skin.image.as_images; got {what}."
+        )
+
+
+def _given_images(X):
+    """Return what images X consists of, or None."""
+    if isinstance(getattr(X, "dtype", None), ImageDtype):
+        return "an image column alone"
+    if getattr(X, "ndim", 0) >= 3:
+        return f"an array of shape {tuple(X.shape)}"
+    # Tables of objects are left to those who know their columns.
+    is_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
+    first = next((v for v in _values(X) if not is_missing(v)), None) if is_column else None
+    if isinstance(first, ImageCell):
+        return "an image column alone"
+    if isinstance(first, Image):
+        return "a list of PIL images"
+    if getattr(first, "ndim", 0) >= 2:
+        return "a list of arrays"
+    if isinstance(first, str | PathLike) and has_image_suffix(first):
+        return "a list of paths"
+    return None
+
+
+def _values(X):
+    return X.to_numpy() if isinstance(X, pd.Series | pd.Index) else X

@@ -98,6 +98,7 @@ def find_image_columns(X, image_columns):
     automatic = isinstance(image_columns, str) and image_columns == "auto"
     if not isinstance(X, pd.DataFrame):
         if automatic:
+            check_no_images(X)
             return []
         raise TypeError(
             f"X must be a DataFrame with the columns {image_columns!r} of `image_columns`; "
@@ -149,6 +150,7 @@ def read_features(X, matrix):
 
 def read_columns(X, columns):
     """Read the columns of a DataFrame."""
+    check_no_images(X)
     wanted = [*columns.images, *columns.metadata]
     check_table(X, wanted)
     # X[name] would be a table of both.

@@ -5,30 +5,66 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
 
+from sklearn_skin.ensemble import WeightedFusionClassifier
 from sklearn_skin.image import as_images, check_no_images, has_image_suffix
-from sklearn_skin.neural_network import ImageClassifier, MetadataClassifier
+from sklearn_skin.neural_network import (
+    ImageClassifier,
+    ImageEmbedder,
+    JointFusionClassifier,
+    MetadataClassifier,
+)
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 PICTURES = np.zeros((4, 8, 8, 3), dtype=np.uint8)
-GIVEN = {
-    "an array of shape .4, 8, 8, 3.": PICTURES,
-    "a list of arrays": list(PICTURES),
-    "a list of paths": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
-    "an image column alone": pd.Series(as_images(list(PICTURES))),
-}
+PATHS = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+COLUMN = pd.Series(as_images(list(PICTURES)))
+GIVEN = [
+    (PICTURES, "an array of shape .4, 8, 8, 3."),
+    (torch.zeros(4, 3, 8, 8), "an array of shape .4, 3, 8, 8."),
+    (list(PICTURES), "a list of arrays"),
+    ([torch.zeros(3, 8, 8)] * 4, "a list of arrays"),
+    ([Image.fromarray(picture) for picture in PICTURES], "a list of PIL images"),
+    (PATHS, "a list of paths"),
+    (np.array(PATHS), "a list of paths"),
+    (np.array(PATHS, dtype=object), "a list of paths"),
+    (pd.Index([None, *PATHS[1:]]), "a list of paths"),
+    (COLUMN, "an image column alone"),
+    (COLUMN.to_numpy(), "an image column alone"),
+]
+FUSION = WeightedFusionClassifier([("linear", LogisticRegression())])
 FITS = {
     "ImageClassifier": lambda X: ImageClassifier(weights=None).fit(X, [0, 1, 0, 1]),
+    "ImageEmbedder": lambda X: ImageEmbedder(weights=None).fit(X),
+    "WeightedFusionClassifier": lambda X: FUSION.fit(X, [0, 1, 0, 1]),
     "MetadataClassifier": lambda X: MetadataClassifier().fit(X, [0, 1, 0, 1]),
     "transformer": lambda X: make_lesion_transformer().fit(X),
 }
 
 
-@pytest.mark.parametrize("what", GIVEN)
+@pytest.fixture(scope="module")
+def fitted():
+    X = pd.DataFrame({"image": as_images(list(PICTURES)), "age": range(4)})
+    net = JointFusionClassifier(
+        backbone="test_resnet", weights=None, image_size=32, max_epochs=1, cache_dir=None
+    )
+    return net.fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(("X", "what"), GIVEN)
 @pytest.mark.parametrize("fit", FITS)
-def test_pictures_and_paths_are_no_table(what, fit):
+def test_pictures_and_paths_are_no_table(X, what, fit):
     with pytest.raises(TypeError, match=f"X must be a table, such as .*as_images; got {what}"):
-        FITS[fit](GIVEN[what])
+        FITS[fit](X)
+
+
+@pytest.mark.parametrize(("X", "what"), GIVEN)
+def test_nor_are_they_in_prediction(X, what, fitted):
+    with pytest.raises(TypeError, match=f"X must be a table, such as .*as_images; got {what}"):
+        fitted.predict(X)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +74,10 @@ def test_pictures_and_paths_are_no_table(what, fit):
         [[1.0, 2.0], [3.0, 4.0]],
         pd.DataFrame({"path": ["a.jpg"]}),
         pd.Series(["nevus"]),
+        np.array([["a.jpg", 3]], dtype=object),
+        np.array(["nevus", None], dtype=object),
+        torch.zeros(4, 2),
+        "nevus",
         [],
         None,
     ],
