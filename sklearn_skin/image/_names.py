@@ -7,7 +7,7 @@ from PIL.Image import Image
 
 from sklearn_skin.image._cell import ImageCell
 from sklearn_skin.image._dtype import ImageDtype
-from sklearn_skin.image._origins import is_missing
+from sklearn_skin.image._origins import is_missing, is_picture
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -43,7 +43,8 @@ def check_no_images(X):
     Raises
     ------
     TypeError
-        If X is an array or tensor of pictures, or a list, Series or array of pictures or paths.
+        If X is a row of a table, an array or tensor of pictures, or a list, Series or array of
+        pictures or paths.
 
     Examples
     --------
@@ -54,6 +55,10 @@ def check_no_images(X):
     TypeError: X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with
     sklearn_skin.image.as_images; got a list of paths.
     """
+    if isinstance(X, pd.Series) and X.dtype == object and _is_row(X):
+        raise TypeError(
+            "X must be a table; got one row as a Series. X.iloc[[0]] is a table of the first row."
+        )
     what = None if isinstance(X, pd.DataFrame) else _given_images(X)
     if what is not None:
         raise TypeError(
@@ -77,9 +82,22 @@ def _given_images(X):
         return "a list of PIL images"
     if getattr(first, "ndim", 0) >= 2:
         return "a list of arrays"
-    if isinstance(first, str | PathLike) and has_image_suffix(first):
+    if _is_path(first):
         return "a list of paths"
     return None
+
+
+def _is_row(X):
+    """Whether a Series holds an image beside values of other kinds, as a row of a table does."""
+    values = [value for value in X if not is_missing(value)]
+    # Texts without a suffix may be paths as well.
+    others = [v for v in values if not (isinstance(v, str | PathLike) or is_picture(v))]
+    cells = [isinstance(value, ImageCell) for value in values]
+    return any(cells) and not all(cells) or len(others) > 0 and any(map(_is_path, values))
+
+
+def _is_path(value):
+    return isinstance(value, str | PathLike) and has_image_suffix(value)
 
 
 def _values(X):

@@ -31,7 +31,8 @@ def check_table(X, columns=()):
     ValueError: X lacks the columns ['sex']; it has ['age'].
     """
     if not isinstance(X, pd.DataFrame):
-        raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.")
+        hint = " A row of a table is X.iloc[[0]]." if isinstance(X, pd.Series) else ""
+        raise TypeError(f"X must be a DataFrame, as in fit; got {type(X).__name__}.{hint}")
     if len(X) == 0:
         # scikit-learn's words: its checks ask for them.
         raise ValueError(

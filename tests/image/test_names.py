@@ -87,6 +87,30 @@ def test_other_things_are_left_to_others(X):
     check_no_images(X)
 
 
+CELL = as_images(["a.jpg"])[0]
+
+
+@pytest.mark.parametrize(
+    "row", [[CELL, 50, "arm"], [50, CELL], ["a.jpg", "arm", 50.0, None]], ids=str
+)
+def test_a_row_is_no_table(row, fitted):
+    row = pd.Series(row, dtype=object)
+    for given in (check_no_images, fitted.predict, lambda X: make_lesion_transformer().fit(X)):
+        with pytest.raises(TypeError, match=r"got one row as a Series. X.iloc\[\[0\]\] is a table"):
+            given(row)
+
+
+def test_a_row_of_numbers_is_no_table(fitted):
+    with pytest.raises(TypeError, match=r"got Series. A row of a table is X.iloc\[\[0\]\]"):
+        fitted.predict(pd.Series([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("column", [["a.jpg", "b", None], [CELL, None]], ids=str)
+def test_a_column_with_gaps_is_no_row(column):
+    with pytest.raises(TypeError, match="got a list of paths|an image column alone"):
+        check_no_images(pd.Series(column, dtype=object))
+
+
 def test_paths_count_as_pathlib_writes_them():
     assert has_image_suffix(Path("lesions") / "a.PNG")
     with pytest.raises(TypeError, match="a list of paths"):
