@@ -183,6 +183,32 @@ def test_nested_parameters_and_bad_names():
         make_preset("fusionm4net", first_stage=None)
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("first_stage__lr", "model__first_stage__lr"),
+        ("model__first_stage__lrr", "model__first_stage__lr"),
+        ("prep__imag__lift", "prep__image__lift"),
+        ("zzz__zzz", None),
+    ],
+)
+def test_a_nested_parameter_that_there_is_not(key, meant):
+    hint = "" if meant is None else f"; did you mean '{meant}'"
+    with pytest.raises(ValueError, match=f"^no part of 'S6' has a parameter '{key}'{hint}") as info:
+        make_preset("S6", **{key: 0.1})
+    assert len(str(info.value)) < 150
+
+
+def test_errors_of_the_parts_about_nested_parameters_are_their_own():
+    with pytest.raises(ValueError, match="stands for 'svm' and has no parameters"):
+        make_preset("fusionm4net", model__second_stage__C=2)
+
+
+def test_a_preset_has_a_name():
+    with pytest.raises(TypeError, match="`name` must be a name, one of .*; got 3"):
+        make_preset(3)
+
+
 @pytest.mark.parametrize("name", ["S3", "s3", "JIF-MMFA", "jif_mmfa", "JIF MMFA"])
 def test_a_preset_is_known_by_its_system_and_however_it_is_written(name):
     assert make_preset(name)["net"].fusion == "mmfa"

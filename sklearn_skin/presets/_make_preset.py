@@ -37,6 +37,8 @@ def make_preset(name, **overrides):
 
     Raises
     ------
+    TypeError
+        If the name is no text.
     ValueError
         If the name or a parameter is unknown.
 
@@ -79,7 +81,22 @@ def make_preset(name, **overrides):
         if key not in known:
             hint = did_you_mean(key, known)
             raise ValueError(f"no part of {name!r} has a parameter {key!r}{hint}")
-    return Pipeline(steps).set_params(**nested)
+    return _set_nested(Pipeline(steps), nested, name)
+
+
+def _set_nested(model, nested, name):
+    try:
+        return model.set_params(**nested)
+    except ValueError as error:
+        # scikit-learn prints the whole Pipeline; errors of the parts' own are better.
+        known = model.get_params()
+        unknown = [key for key in nested if key not in known]
+        if not (unknown and str(error).startswith("Invalid parameter")):
+            raise
+    key = unknown[0]
+    ends = [whole for whole in known if whole.endswith(f"__{key}")]
+    hint = did_you_mean(key, ends or known)
+    raise ValueError(f"no part of {name!r} has a parameter {key!r}{hint}")
 
 
 def _request_no_row_metadata(net):
@@ -90,11 +107,13 @@ def _request_no_row_metadata(net):
 
 def _find_name(name):
     """Return the key of a preset; also for its system's key, and written otherwise."""
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a name, one of {sorted(PRESETS)}; got {name!r}.")
     keys = {key: key for key in PRESETS} | {preset.system: key for key, preset in PRESETS.items()}
     spelt = {_letters(key): found for key, found in keys.items()}
-    if _letters(str(name)) in spelt:
-        return spelt[_letters(str(name))]
-    hint = did_you_mean(str(name), keys)
+    if _letters(name) in spelt:
+        return spelt[_letters(name)]
+    hint = did_you_mean(name, keys)
     raise ValueError(f"`name` must be one of {sorted(PRESETS)}; got {name!r}{hint}")
 
 
