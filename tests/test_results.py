@@ -173,3 +173,16 @@ def test_pairs_needed_are_those_of_published_tables(load_script, effect, pairs):
     power = load_script("power")
     assert power.fits_needed(effect, 0.05, 0.8) == pairs
     assert power.least_effect(pairs, 0.05, 0.8) <= effect < power.least_effect(pairs - 1, 0.05, 0.8)
+
+
+def test_lines_of_the_tutorials_are_those_of_their_code(load_script):
+    tutorials = load_script("tutorials")
+    counts = [tutorials.count_lines(code) for code in (tutorials.PETS, tutorials.FLATS)]
+    rows = {step: [count[step] for count in counts] for step in tutorials.STEPS}
+    rows["together"] = [sum(count.values()) for count in counts]
+    for step, (pets, flats) in rows.items():
+        assert re.search(
+            rf"^\| {step} \| [^|]+ \| {pets} \| [^|]+ \| {flats} \|$", PAGE, flags=re.M
+        )
+    # A setting is a line of the code, as it is of the tutorials'.
+    assert "**" not in tutorials.PETS + tutorials.FLATS
