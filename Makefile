@@ -27,8 +27,8 @@ lint: $(INSTALLED)
 # Which changes of the code no test notices: two hours; results stay in mutants/ between runs.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut==3.8.1
-	$(BIN)/python tests/mutate_presets.py
-	OMP_NUM_THREADS=1 $(BIN)/mutmut run > mutants.log; $(BIN)/mutmut results
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run > mutants.log; tail -n 1 mutants.log
+	$(BIN)/python tests/list_mutants.py > mutants/page.md && mv mutants/page.md docs/mutants.md
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
