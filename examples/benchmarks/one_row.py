@@ -8,6 +8,7 @@ a plain ColumnTransformer of scikit-learn for the same columns, medians of alter
 ``python examples/benchmarks/one_row.py``.
 """
 
+import argparse
 import statistics
 import time
 import warnings
@@ -22,7 +23,6 @@ from sklearn_skin.datasets import make_lesions
 from sklearn_skin.neural_network import JointFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
-REPEATS = 50
 N_TEXTS = 16  # with the drawn columns about as many as PAD-UFES-20 has
 
 
@@ -53,10 +53,10 @@ def make_plain_transformer():
     ).set_output(transform="pandas")
 
 
-def medians(calls):
+def medians(calls, repeats):
     """Return the median milliseconds of each call, taken in turn."""
     times = {name: [] for name in calls}
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for name, call in calls.items():
             start = time.perf_counter()
             call()
@@ -64,7 +64,11 @@ def medians(calls):
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-if __name__ == "__main__":
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[1])
+    parser.add_argument("--smallest", action="store_true", help="three calls of each")
+    repeats = 3 if parser.parse_args().smallest else 50
     warnings.simplefilter("ignore")
     X, y = make_table()
     network = JointFusionClassifier(
@@ -81,9 +85,14 @@ if __name__ == "__main__":
             "plain ColumnTransformer": lambda: plain.transform(text_row),
             "network": lambda: model["net"].predict_proba(encoded),
             "whole": lambda: model.predict_proba(row),
-        }
+        },
+        repeats,
     )
+    print("| what | ms |")
+    print("| --- | --: |")
     for name, value in found.items():
-        print(f"{name:24} {value:6.1f} ms")
-    ratio = found["transformer"] / found["plain ColumnTransformer"]
-    print(f"transformer / plain: {ratio:.2f}")
+        print(f"| {name} | {value:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
