@@ -13,9 +13,12 @@ import subprocess
 import sys
 import time
 
+NETWORK = "from sklearn_skin.neural_network import ImageClassifier"
 PAIRS = [
     ("import sklearn", "import sklearn_skin"),
-    ("import torch, sklearn, pandas", "from sklearn_skin.neural_network import ImageClassifier"),
+    ("import torch, sklearn, pandas", NETWORK),
+    # What a script with a Pipeline imports anyway.
+    ("import torch, pandas, sklearn.compose, sklearn.model_selection, sklearn.pipeline", NETWORK),
 ]
 
 
