@@ -53,7 +53,10 @@ def kind_of(column, missing_words=MISSING_WORDS):
     """
     dtype = column.dtype
     # pandas makes a column of objects of cells that are put together one by one.
-    if isinstance(dtype, ImageDtype) or any(isinstance(value, ImageCell) for value in column):
+    is_object = pd.api.types.is_object_dtype(dtype)
+    if isinstance(dtype, ImageDtype) or (
+        is_object and any(isinstance(value, ImageCell) for value in column)
+    ):
         return "image"
     check_types(column)
     if pd.api.types.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
