@@ -29,7 +29,7 @@ def suggest(trial, name, values):
     from optuna.distributions import FloatDistribution
 
     found = distribution_of(values)
-    if (choices := _choices(values)) is not None:
+    if (choices := choices_of(values)) is not None:
         label = trial.suggest_categorical(name, found.choices)
         # NaN is not equal to itself, which the distribution knows and a list does not.
         return choices[found.to_internal_repr(label)]
@@ -41,7 +41,7 @@ def distribution_of(values):
     """Return the distribution that a study's file holds for a list or a distribution."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if (choices := _choices(values)) is not None:
+    if (choices := choices_of(values)) is not None:
         return CategoricalDistribution(_labels(choices))
     # Optuna's older classes are kept as these two.
     kind = FloatDistribution if isinstance(values, FloatDistribution) else IntDistribution
@@ -99,7 +99,7 @@ def _read_range(name, values):
     return list(values)
 
 
-def _choices(values):
+def choices_of(values):
     """Return the choices of a list or a distribution as Python's own values, or None."""
     choices = getattr(values, "choices", values)
     if not isinstance(choices, list | tuple):

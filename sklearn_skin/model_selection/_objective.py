@@ -7,7 +7,13 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
-from sklearn_skin.model_selection._choices import check_chosen, check_earlier, read_space, suggest
+from sklearn_skin.model_selection._choices import (
+    check_chosen,
+    check_earlier,
+    choices_of,
+    read_space,
+    suggest,
+)
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
@@ -48,8 +54,9 @@ class StudyObjective:
     Raises
     ------
     ValueError
-        If `space` or `monitor` names what is not there, `scoring` is unknown, `cv` makes no
-        folds, or `X`, `y`, `groups` and `sample_weight` differ in length.
+        If `space` or `monitor` names what is not there, `monitor` needs validation rows and the
+        network holds none out, `scoring` is unknown, `cv` makes no folds, or `X`, `y`, `groups`
+        and `sample_weight` differ in length.
     TypeError
         If a range is neither a list nor an Optuna distribution, or `scoring` holds several scores.
 
@@ -102,7 +109,7 @@ class StudyObjective:
         if not callable(self.space):
             self.space = read_space(self.space, estimator)
         if monitor not in (None, "score"):
-            _check_monitor(monitor, estimator)
+            _check_monitor(monitor, estimator, self.space)
 
     def __call__(self, trial):
         """Return the mean score over the folds."""
@@ -230,7 +237,7 @@ def _check_scoring(scoring, estimator):
     find_scorer(estimator, scoring)
 
 
-def _check_monitor(monitor, estimator):
+def _check_monitor(monitor, estimator, space):
     params, names = estimator.get_params(), _callback_names(estimator)
     if not names:
         raise ValueError(
@@ -243,6 +250,27 @@ def _check_monitor(monitor, estimator):
         raise ValueError(
             f"`monitor` must be 'score' or one of {sorted(map(str, columns))}; got {monitor!r}."
         )
+    if monitor != "train_loss" and not _may_hold_rows_out(estimator, space):
+        raise ValueError(
+            f"`monitor` {monitor!r} is measured on validation rows, and the network holds none "
+            "out; set early_stopping=True, or watch 'train_loss' or 'score'."
+        )
+
+
+def _may_hold_rows_out(estimator, space):
+    """Whether a network of the estimator parts rows for validation, in any trial."""
+    if callable(space):
+        return True
+    changes = [{}]
+    for name, values in space.items():
+        changes += [{name: choice} for choice in choices_of(values) or []]
+    models = (clone(estimator).set_params(**change) for change in changes)
+    return any(map(_holds_rows_out, models))
+
+
+def _holds_rows_out(estimator):
+    parts = [estimator, *estimator.get_params().values()]
+    return any(getattr(part, "needs_validation", False) for part in parts)
 
 
 def _add_callback(estimator, trial, monitor):

@@ -2,34 +2,31 @@
 
 import copy
 
-import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.modules import BranchLoss
-from sklearn_skin.neural_network._branch_weights import combine_branches
 from sklearn_skin.neural_network._data import read
-from sklearn_skin.neural_network._fitting import keep_features, make_dataset, seeded, train
+from sklearn_skin.neural_network._fitting import make_dataset, seeded, train
 from sklearn_skin.neural_network._parameters import (
     NetworkParameters,
     inherit_common_parameters,
     refuse_parameter,
 )
+from sklearn_skin.neural_network._prediction import PredictionMixin
 from sklearn_skin.neural_network._recipe import resolve
 from sklearn_skin.neural_network._table import (
     find_image_columns,
     find_metadata_columns,
     learn_columns,
     learn_features,
-    read_columns,
-    read_features,
 )
-from sklearn_skin.utils import Choice, LabelCodec, Range, TaskClassifierMixin
+from sklearn_skin.utils import Choice, LabelCodec, Range
 
 
-class BaseNetwork(TaskClassifierMixin, BaseEstimator):
+class BaseNetwork(PredictionMixin, BaseEstimator):
     """Base of the network classifiers: training, labels, validation.
 
     A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes its
@@ -122,6 +119,11 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         """Complete the signature and the documentation of a subclass."""
         inherit_common_parameters(cls)
         super().__init_subclass__(**kwargs)
+
+    @property
+    def needs_validation(self):
+        """bool: Whether `fit` parts rows for validation where it is given no `X_val`."""
+        return resolve(self.get_params(deep=False), type(self).__name__).needs_validation
 
     def make_module(self, shapes, recipe):
         """Make the network; what a new system writes.
@@ -254,47 +256,6 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         module = self._module(recipe)
         return self._fit(recipe, self._columns, self._codec, X, y, module, **rows)
 
-    def predict_branches(self, X):
-        """Return the probabilities of every branch.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
-            The final branch is the last one.
-        """
-        return {name: self._codec.public(tasks) for name, tasks in self._branches(X).items()}
-
-    def iter_batches(self, X):
-        """Return rows as the network takes them: no augmentation, no views, no kept features.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        batches : iterable
-            Batches on its `device`, of `batch_size` rows, as often as asked: `rows` (positions),
-            `images` (list of Tensors (n, 3, h, w) in [0, 1]), `metadata`, `present`, `pixels`.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import make_classification
-        >>> from sklearn_skin.neural_network import MetadataClassifier
-        >>> X, y = make_classification(random_state=0)
-        >>> net = MetadataClassifier(max_epochs=1, random_state=0).fit(X, y)
-        >>> [len(batch.rows) for batch in net.iter_batches(X)]
-        [32, 32, 32, 4]
-        """
-        check_is_fitted(self)
-        return self.net_.batches(self._dataset(X, self._recipe.for_prediction(self)))
-
     def search_ranges(self):
         """Return sensible ranges for parameters; see `sklearn_skin.model_selection.search_space`.
 
@@ -376,25 +337,6 @@ class BaseNetwork(TaskClassifierMixin, BaseEstimator):
         module = copy.deepcopy(self.module_)
         module.freeze(recipe.freeze)
         return module
-
-    def _dataset(self, X, recipe):
-        if self._columns.by_name:
-            table = read_columns(X, self._columns)
-        else:
-            table = read_features(X, validate_data(self, X, reset=False, dtype=np.float32))
-        return make_dataset(table, recipe)
-
-    def _branches(self, X):
-        """Return branch -> probabilities (n, C_t) per task."""
-        check_is_fitted(self)
-        recipe = self._recipe.for_prediction(self)
-        dataset = self._dataset(X, recipe)
-        with seeded(0):
-            keep_features(self.net_, recipe, [dataset])
-            return self.net_.branch_probabilities(dataset, int(recipe.tta))
-
-    def _task_probabilities(self, X):
-        return combine_branches(self._branches(X), self.branch_weights_)
 
 
 inherit_common_parameters(BaseNetwork)

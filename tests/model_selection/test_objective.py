@@ -154,7 +154,19 @@ def test_what_would_fail_in_every_trial_is_an_error_before_the_first():
         StudyObjective(PIPE, X, Y, SPACE, scoring="acuracy")
     with pytest.raises(ValueError, match="`monitor` must be 'score' or one of .*; got 'val_loss'"):
         StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="val_loss")
-    StudyObjective(TINY, X, Y, {"lr": FloatDistribution(0.1, 1)}, monitor="valid_loss")
+
+
+def test_a_monitor_of_validation_rows_needs_a_network_that_holds_some_out():
+    space = {"lr": FloatDistribution(0.1, 1)}
+    with pytest.raises(ValueError, match="`monitor` 'valid_loss' .* holds none out; set early"):
+        StudyObjective(TINY, X, Y, space, monitor="valid_loss")
+    StudyObjective(TINY, X, Y, space, monitor="train_loss")
+    stopped = clone(TINY).set_params(early_stopping=True)
+    StudyObjective(stopped, X, Y, space, monitor="valid_loss")
+    StudyObjective(make_pipeline(StandardScaler(), stopped), X, Y, {}, monitor="valid_loss")
+    for name, choices in [("early_stopping", [False, True]), ("lr_schedule", [None, "plateau"])]:
+        StudyObjective(TINY, X, Y, {name: choices}, monitor="valid_loss")
+    StudyObjective(TINY, X, Y, lambda trial: {}, monitor="valid_loss")
 
 
 @pytest.mark.parametrize("scoring", [["accuracy"], {"accuracy"}, {"a": "accuracy"}])
