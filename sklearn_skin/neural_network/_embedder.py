@@ -14,9 +14,10 @@ from sklearn_skin.neural_network._fitting import seeded
 from sklearn_skin.neural_network._parameters import ImageParameters, NetworkParameters
 from sklearn_skin.neural_network._recipe import as_pair, find_device
 from sklearn_skin.neural_network._table import find_image_columns, learn_columns, read_columns
+from sklearn_skin.utils import DocLinkMixin
 
 
-class ImageEmbedder(TransformerMixin, BaseEstimator):
+class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Replace image columns by the pooled features of a backbone.
 
     The backbone is not trained. All other columns pass unchanged, so that scikit-learn's

@@ -6,9 +6,10 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import validate_data
 
 from sklearn_skin.image import ImageArray, ImageDtype, ImageStep, apply_steps
+from sklearn_skin.utils import DocLinkMixin
 
 
-class BaseImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class BaseImageTransformer(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers that ask for one correction; subclasses name it in `_step`."""
 
     _step = None

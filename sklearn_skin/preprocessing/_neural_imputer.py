@@ -28,11 +28,12 @@ from sklearn_skin.preprocessing._columns import (
 )
 from sklearn_skin.preprocessing._denoising import TableCode, reconstruct, train
 from sklearn_skin.preprocessing._feature_groups import indicator_name
+from sklearn_skin.utils import DocLinkMixin
 
 _FEWEST_CHECKED = 10  # known cells of the held-out rows below which a column is not judged
 
 
-class NeuralImputer(TransformerMixin, BaseEstimator):
+class NeuralImputer(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Fill missing numbers and categories by a network that learnt to restore hidden cells.
 
     A multilayer perceptron sees the known cells of a row, one-hot and standardised, and which

@@ -13,9 +13,10 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.sampling._rows import check_rows, take_rows
+from sklearn_skin.utils import DocLinkMixin
 
 
-class ClassBalancedSampler(BaseSampler):
+class ClassBalancedSampler(DocLinkMixin, BaseSampler):
     """Repeat rows of rare classes and drop rows of frequent ones, to a number per class.
 
     Rows are moved as they are, so tables may hold images, text and missing values. Repeated

@@ -10,10 +10,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_skin.sampling._rows import check_rows, take_rows
-from sklearn_skin.utils import known_task_labels
+from sklearn_skin.utils import DocLinkMixin, known_task_labels
 
 
-class MultiTaskSampler(BaseSampler):
+class MultiTaskSampler(DocLinkMixin, BaseSampler):
     r"""Repeat and drop rows so that the classes of every task get balanced.
 
     Balancing one task unbalances another, so all are balanced together by iterative

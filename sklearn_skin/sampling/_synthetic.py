@@ -7,9 +7,10 @@ from sklearn.utils._param_validation import HasMethods
 
 from sklearn_skin.image import has_image_suffix
 from sklearn_skin.sampling._rows import image_columns
+from sklearn_skin.utils import DocLinkMixin
 
 
-class SyntheticSampler(BaseSampler):
+class SyntheticSampler(DocLinkMixin, BaseSampler):
     """Use SMOTE and its relatives on metadata or embeddings, never on images.
 
     Such samplers make rows by mixing neighbours. An image cannot be mixed like that, and

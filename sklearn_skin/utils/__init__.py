@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "_choices": ["check_choice", "did_you_mean"],
         "_digests": ["array_digest", "as_content", "weights_digest"],
         "_discovery": ["all_estimators"],
+        "_doc_link": ["DocLinkMixin"],
         "_files": ["replacing"],
         "_fit_metadata": ["metadata_for_fit", "request_weights"],
         "_fit_validation": ["check_labelled", "check_validation_rows", "fit_with_validation"],

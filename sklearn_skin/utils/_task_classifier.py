@@ -4,10 +4,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from sklearn_skin.utils._doc_link import DocLinkMixin
 from sklearn_skin.utils._targets import mean_over_tasks
 
 
-class TaskClassifierMixin(ClassifierMixin):
+class TaskClassifierMixin(DocLinkMixin, ClassifierMixin):
     """Give a classifier of one or several tasks `predict`, `predict_proba` and `score`.
 
     A class needs the method ``_task_probabilities(X)`` -> list of T arrays (n, C_t), and after
