@@ -27,6 +27,12 @@ def test_data_sets_need_no_torch():
     assert "torch" not in loaded_after(statement)
 
 
+def test_networks_bring_no_more_than_they_need_to_be_made():
+    loaded = loaded_after("from sklearn_skin.neural_network import ImageClassifier")
+    assert "torch" in loaded
+    assert not {"timm", "kornia", "cv2", "optuna", "matplotlib", "captum"} & loaded
+
+
 @pytest.mark.parametrize("name", sklearn_skin.__all__)
 def test_every_public_name_is_there(name):
     module = importlib.import_module(f"sklearn_skin.{name}")

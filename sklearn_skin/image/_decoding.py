@@ -4,7 +4,6 @@ import io
 import os
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -18,11 +17,7 @@ WHITE = (255, 255, 255)
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
 _TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_REDUCTIONS = {
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-}
+_REDUCTIONS = (8, 4, 2)
 
 
 def read_image(
@@ -229,7 +224,10 @@ def _decode_reduced(
     ]
     if not factors:
         return None
-    flags = _REDUCTIONS[factors[0]] | cv2.IMREAD_IGNORE_ORIENTATION
+    import cv2  # only here: a twentieth of a second, which importing a network would take longer
+
+    reduced = getattr(cv2, f"IMREAD_REDUCED_COLOR_{factors[0]}")
+    flags = reduced | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
         return None
