@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
@@ -297,9 +298,11 @@ def test_a_class_with_two_rows_leaves_two_folds():
 
 
 def test_calibration_splits_rows_where_groups_leave_one_class():
-    codes = np.array([0, 0, 0, 1, 1, 1])
-    folds = _calibration_folds(2, codes, codes, 0)
+    codes = np.repeat([0, 1], 8)
+    folds = _calibration_folds(4, codes, codes, 3)
     assert all(set(codes[train]) == {0, 1} for train, _ in folds)
+    rows = StratifiedKFold(2, shuffle=True, random_state=3).split(codes, codes)
+    assert [test.tolist() for _, test in folds] == [test.tolist() for _, test in rows]
 
 
 def test_infinity_in_the_second_stage_s_metadata_is_found():
@@ -318,3 +321,35 @@ def test_a_member_s_group_column_is_no_metadata():
     members = [("one", Prior("patient")), ("two", Prior("doctor"))]
     model = two_stages(members).fit(table, y)
     assert model.get_feature_names_out().tolist() == ["P1_A", "P1_B", "P1_C", "a", "b"]
+
+
+def test_pictures_as_an_array_are_refused_with_the_way_out():
+    X, y = blobs(60)
+    pictures = np.zeros((60, 4, 4, 3), np.uint8)
+    with pytest.raises(TypeError, match="as_images"):
+        WeightedFusionClassifier(PAIR, cv=2).fit(pictures, y)
+    with pytest.raises(TypeError, match="as_images"):
+        WeightedFusionClassifier(PAIR, cv=2).fit(X, y).predict(pictures)
+
+
+class NearestMean(BaseEstimator):
+    """A second stage by its methods alone, as a class from another library is."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.array([X[y == label].mean(axis=0) for label in self.classes_])
+        return self
+
+    def predict_proba(self, X):
+        distance = np.linalg.norm(np.asarray(X)[:, None] - self.means_, axis=2)
+        return np.exp(-distance) / np.exp(-distance).sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_a_second_stage_need_not_call_itself_a_classifier():
+    X, y = blobs(90)
+    model = FusionM4NetClassifier(PAIR, NearestMean(), cv=2, random_state=0).fit(X, y)
+    assert isinstance(model.second_stage_[0], NearestMean)
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1)
