@@ -4,7 +4,7 @@ Import time
 ===========
 
 Milliseconds to import this package and its networks in a fresh interpreter, beside what they
-build on; medians of alternating runs: ``python examples/benchmarks/import_time.py``. Importing
+build on; medians of pairs of runs: ``python examples/benchmarks/import_time.py``. Importing
 makes Python's garbage collector go over all objects there are, torch's above all: the last column
 is without it.
 """
@@ -24,15 +24,25 @@ PAIRS = [
 ]
 
 
-def medians(statements, repeats):
-    """Return the median milliseconds of a fresh interpreter for each statement, run in turn."""
-    times = {statement: [] for statement in statements}
-    for _ in range(repeats):
-        for statement, found in times.items():
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True)
-            found.append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(found) for found in times.values()]
+def measure(statement):
+    """Return the milliseconds of a fresh interpreter that runs a statement."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def differences(before, after, repeats):
+    """Return the milliseconds before, and how many more each round takes with what comes after."""
+    base = [(measure(before), measure(f"{before}; {after}")) for _ in range(repeats)]
+    return statistics.median(first for first, _ in base), [b - a for a, b in base]
+
+
+def middle(found):
+    """Return the median of some differences, and half of the range of their middle half."""
+    if len(found) == 1:
+        return f"{found[0]:.0f}"
+    low, median, high = statistics.quantiles(found)
+    return f"{median:.0f} ± {(high - low) / 2:.0f}"
 
 
 def main():
@@ -43,11 +53,10 @@ def main():
     print("| before | ms | then | ms more | uncollected |")
     print("| --- | --: | --- | --: | --: |")
     for before, after in PAIRS[:1] if smallest else PAIRS:
-        both = [before, f"{before}; {after}"]
-        both += [f"import gc; gc.disable(); {statement}" for statement in both]
-        base, ours, bare, bare_ours = medians(both, 1 if smallest else 9)
-        more, bare_more = ours - base, bare_ours - bare
-        print(f"| `{before}` | {base:.0f} | `{after}` | {more:.0f} | {bare_more:.0f} |")
+        repeats = 1 if smallest else 11
+        base, more = differences(before, after, repeats)
+        _, bare = differences(f"import gc; gc.disable(); {before}", after, repeats)
+        print(f"| `{before}` | {base:.0f} | `{after}` | {middle(more)} | {middle(bare)} |")
 
 
 if __name__ == "__main__":
