@@ -71,7 +71,7 @@ class RandomAugmentation(nn.Module):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = _check_options(options)
-        self.geometric = _make_geometric(self.options)
+        self.affine = _make_affine(self.options)
         self.color = _make_color(self.options)
 
     def extra_repr(self) -> str:
@@ -88,16 +88,18 @@ class RandomAugmentation(nn.Module):
             )
         if images.numel() == 0:
             return images
-        flat = images.flatten(0, -4)
-        if self.geometric is not None:
-            if images.ndim == 5 and self.options["same_on_columns"]:
-                flat = _apply_alike(self.geometric, images).flatten(0, 1)
-            else:
-                flat = self.geometric(flat)
+        alike = images.ndim == 5 and self.options["same_on_columns"]
+        moved = images if alike else images.flatten(0, -4)
+        if self.options["flip"]:
+            moved = _flip(_flip(moved, self.options["flip"], -1), self.options["flip"], -2)
+        if self.affine is not None:
+            moved = _apply_alike(self.affine, moved) if alike else self.affine(moved)
         if self.color is not None:
-            flat = self.color(flat)
-        # Colours and noise leave the range that backbones normalise.
-        return flat.clamp(0, 1).reshape(images.shape)
+            moved = self.color(moved.flatten(0, -4))
+        if self.affine is not None or self.color is not None:
+            # Colours and noise leave the range that backbones normalise.
+            moved = moved.clamp(0, 1)
+        return moved.reshape(images.shape)
 
 
 def make_augmentation(
@@ -162,39 +164,44 @@ def _check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return _OFF | dict(options)
 
 
-def _make_geometric(options: Mapping[str, Any]) -> nn.Module | None:
+def _flip(images: Tensor, p: float, axis: int) -> Tensor:
+    """Mirror the images (n, …, h, w) of some rows, each with probability `p`."""
+    # Drawn on the CPU, so that a seed gives the same rows on every device.
+    drawn = (torch.rand(len(images)) < p).to(images.device)
+    return torch.where(drawn.view(-1, *[1] * (images.ndim - 1)), images.flip(axis), images)
+
+
+def _make_affine(options: Mapping[str, Any]) -> nn.Module | None:
+    shift, scale = options["shift"], options["scale"]
+    if not (options["rotate"] or shift or scale):
+        return None
     # Imported late: most uses of this package do not augment.
     from kornia import augmentation as kornia
 
-    steps: list[Any] = []
-    if options["flip"]:
-        steps.append(kornia.RandomHorizontalFlip(p=options["flip"]))
-        steps.append(kornia.RandomVerticalFlip(p=options["flip"]))
-    shift, scale = options["shift"], options["scale"]
-    if options["rotate"] or shift or scale:
-        steps.append(
-            kornia.RandomAffine(
-                degrees=float(options["rotate"]),
-                translate=(shift, shift) if shift else None,
-                scale=(1 - scale, 1 + scale) if scale else None,
-                padding_mode="reflection",
-                # Every row moves: its draw is random, not whether it has one.
-                p=1.0,
-            )
+    return kornia.AugmentationSequential(
+        kornia.RandomAffine(
+            degrees=float(options["rotate"]),
+            translate=(shift, shift) if shift else None,
+            scale=(1 - scale, 1 + scale) if scale else None,
+            padding_mode="reflection",
+            # Every row moves: its draw is random, not whether it has one.
+            p=1.0,
         )
-    return kornia.AugmentationSequential(*steps) if steps else None
+    )
 
 
 def _make_color(options: Mapping[str, Any]) -> nn.Module | None:
+    names = ("brightness", "contrast", "saturation", "hue")
+    if not any(options[name] for name in (*names, "noise")):
+        return None
     from kornia import augmentation as kornia
 
     steps: list[Any] = []
-    names = ("brightness", "contrast", "saturation", "hue")
     if any(options[name] for name in names):
         steps.append(kornia.ColorJitter(**{name: options[name] for name in names}, p=1.0))
     if options["noise"]:
         steps.append(kornia.RandomGaussianNoise(std=options["noise"], p=1.0))
-    return kornia.AugmentationSequential(*steps) if steps else None
+    return kornia.AugmentationSequential(*steps)
 
 
 def _apply_alike(augment: nn.Module, images: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Augmentation draws per row; test-time views undo themselves."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -49,6 +50,19 @@ def test_flips_only_move_pixels():
     assert torch.isclose(views, out).flatten(2).all(dim=2).any(dim=0).all()
     always = draw(make_augmentation({"flip": 1.0}), images)
     assert_close(always, images.flip(-1, -2))
+
+
+def test_rows_are_mirrored_as_drawn_left_to_right_and_then_upside_down():
+    images = torch.rand(8, 3, 5, 7)
+    torch.manual_seed(0)
+    across, down = torch.rand(8) < 0.3, torch.rand(8) < 0.3
+    assert 0 < across.sum() + down.sum() < 16
+    expected = [
+        image[:, :: -1 if v else 1, :: -1 if h else 1]
+        for image, h, v in zip(images.numpy(), across, down)
+    ]
+    torch.manual_seed(0)
+    np.testing.assert_array_equal(make_augmentation({"flip": 0.3})(images), expected)
 
 
 def test_moves_stay_near_a_smooth_image():
