@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.neural_network import ImageClassifier, JointFusionClassifier, MetadataClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
+from sklearn_skin.utils import tune_allocator
 
 TRAINING = {"optimizer": "adamw", "lr": 2e-3, "lr_schedule": "cosine", "random_state": 0}
 IMAGES = {"backbone": "lcnet_050", "weights": None, "image_size": 32, "augment": "flips"}
@@ -80,6 +81,7 @@ def main():
     parser.add_argument("output", nargs="?", default="quickstart.png")
     parser.add_argument("--smallest", action="store_true", help="few lesions, one epoch")
     options = parser.parse_args()
+    tune_allocator()
     start = time.perf_counter()
     if options.smallest:
         for net in MODELS.values():

@@ -5,6 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_allocator": ["tune_allocator"],
         "_branches": ["average_branches", "missing_as_nan"],
         "_choices": ["check_choice", "did_you_mean"],
         "_digests": ["array_digest", "as_content", "weights_digest"],
