@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sklearn_skin.modules._precision import in_single_precision
+
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
 
@@ -69,6 +71,7 @@ class TaskHeads(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.tasks = nn.ModuleList(nn.Linear(in_features, c) for c in n_classes)
 
+    @in_single_precision
     def forward(self, features: Tensor) -> list[Tensor]:
         """Map features (n, d) to logits, one (n, C_t) per task."""
         features = self.layers(features)

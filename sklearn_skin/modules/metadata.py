@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from sklearn_skin.modules._network import LesionNetwork, check_metadata
+from sklearn_skin.modules._precision import in_single_precision
 from sklearn_skin.modules.heads import TaskHeads
 
 
@@ -70,6 +71,7 @@ class MetadataEncoder(nn.Sequential):
         super().__init__(*layers)
         self.out_features = widths[-1]
 
+    @in_single_precision
     def forward(self, metadata: Tensor) -> Tensor:
         """Map metadata (n, p) to metadata features (n, out_features)."""
         features: Tensor = super().forward(metadata)

@@ -76,7 +76,7 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         monitor="valid_loss",
         validation_fraction=0.1,
         averaging=None,
-        precision="fp32",
+        precision="auto",
         device="auto",
         num_workers=0,
         checkpoint_dir=None,
@@ -317,7 +317,7 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         # Only now: a fit that fails leaves what the last one learnt.
         self._recipe, self._columns, self._codec = recipe, columns, codec
         self.net_, self.history_, self.branch_weights_ = fitted
-        self.module_ = self.net_.module_
+        self.module_, self.precision_ = self.net_.module_, self.net_.precision
         self.classes_ = codec.public(codec.classes_)
         self.n_features_in_ = len(columns.images) + len(columns.metadata)
         self.image_columns_ = shapes.image_columns

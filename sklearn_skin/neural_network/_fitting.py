@@ -21,6 +21,7 @@ from sklearn_skin.neural_network._class_weights import (
     weighted_task_weights,
 )
 from sklearn_skin.neural_network._features import precompute_features
+from sklearn_skin.neural_network._precision import choose_precision
 from sklearn_skin.neural_network._skorch_net import TrainingNet
 from sklearn_skin.utils import as_content
 
@@ -142,7 +143,7 @@ def _make_net(module, criterion, data, recipe):
         criterion,
         # skorch takes a module in an attribute for one of its own and moves and saves it.
         augment=None if augment is None else augment.forward,
-        precision=recipe.precision,
+        precision=choose_precision(recipe.precision, module, recipe.image_size, recipe.device),
         row_weights=row_weights,
         seed=recipe.fit_seed,
         workers=recipe.num_workers,

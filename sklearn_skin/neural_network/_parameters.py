@@ -79,8 +79,11 @@ class NetworkParameters:
         ``{"name": "swa", "epochs": 50}`` after the last 50; "ema" those of all steps with a decay
         of 0.99, ``{"name": "ema", "decay": 0.999}`` with another. The average takes the place of
         the best epoch that `early_stopping` brings back.
-    precision : {"fp32", "bf16"}, default="fp32"
-        Arithmetic of the forward pass.
+    precision : {"auto", "fp32", "bf16"}, default="auto"
+        Arithmetic of the forward pass; weights, metadata, classifiers and losses are in fp32.
+        "auto" is "bf16" where that is faster: images of 64 pixels or more on a GPU with bf16, or,
+        unless the network is full of depthwise convolutions, on a CPU whose flags tell of AMX or
+        of fast AVX-512 bf16.
     device : str, default="auto"
         A torch device; "auto" is the GPU where there is one.
     num_workers : int, default=0
@@ -117,7 +120,7 @@ class NetworkParameters:
         "monitor": [str, callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "averaging": [StrOptions(set(AVERAGES)), dict, None],
-        "precision": [StrOptions({"fp32", "bf16"})],
+        "precision": [StrOptions({"auto", "fp32", "bf16"})],
         "device": [str],
         "num_workers": [Interval(Integral, 0, None, closed="left")],
         "checkpoint_dir": [str, HasMethods("__fspath__"), None],
@@ -208,6 +211,8 @@ class FittedAttributes:
         Metadata features, in the network's order; positions for an X without names.
     branch_weights_ : dict of str to float
         Weight of each branch in `predict_proba`; they sum to 1.
+    precision_ : {"fp32", "bf16"}
+        Arithmetic that was used.
     """
 
 
