@@ -37,6 +37,9 @@ _DAMAGE = (
 # one thread from closing a store that another one reads.
 _environments: dict[str, tuple[lmdb.Environment, int]] = {}
 _lock = threading.RLock()
+# Pages that are read count as memory of the process until the store is closed.
+_mapped: dict[str, int] = {}
+_MOST_MAPPED = 32 * 2**20
 
 
 def _forget() -> None:
@@ -44,6 +47,7 @@ def _forget() -> None:
     for store, _ in _environments.values():
         store.close()
     _environments.clear()
+    _mapped.clear()
     _lock.release()
 
 
@@ -68,19 +72,23 @@ def make_folder(path: str) -> str:
 
 
 def read(
-    path: str, max_bytes: int, names: Sequence[bytes], unpack: Callable[[bytes, Any], Result]
+    path: str, max_bytes: int, names: Sequence[bytes], unpack: Callable[[int, Any], Result]
 ) -> list[Result | None]:
-    """Return ``unpack(name, entry)`` of every entry; None for those that are absent."""
+    """Return ``unpack(position, entry)`` of every entry; None for those that are absent."""
 
     def work(store: lmdb.Environment) -> list[Result | None]:
         with store.begin(buffers=True) as transaction:
             if not transaction.stat()["entries"]:
                 return [None] * len(names)
             entries = store.open_db(_ENTRIES, transaction, create=False)
-            values = (transaction.get(name, db=entries) for name in names)
-            return [None if v is None else unpack(n, v) for n, v in zip(names, values)]
+            values = [transaction.get(name, db=entries) for name in names]
+            _mapped[path] = _mapped.get(path, 0) + sum(len(v) for v in values if v is not None)
+            return [None if v is None else unpack(i, v) for i, v in enumerate(values)]
 
     result = _attempt(path, max_bytes, work)
+    with _lock:
+        if _mapped.get(path, 0) > _MOST_MAPPED:
+            _close(path)
     return [None] * len(names) if result is None else result
 
 
@@ -210,6 +218,7 @@ def _open(path: str, max_bytes: int) -> lmdb.Environment:
 
 def _close(path: str) -> None:
     store, _ = _environments.pop(path, (None, 0))
+    _mapped.pop(path, None)
     if store is not None:
         store.close()
 

@@ -14,11 +14,12 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from sklearn_skin.image import load_pixels
+from sklearn_skin.image import PixelReader, warn_unreadable
 from sklearn_skin.utils import list_names
 
-# Pixels up to this size stay in memory for the whole fit; beyond, every batch reads the cache.
+# Pixels that the cache does not hold stay in memory for the whole fit, up to this size.
 MAX_BYTES_IN_MEMORY = 2 * 1024**3
+_ROWS_AT_ONCE = 256
 
 
 # What can be done about images, by whether the network learns a stand-in for missing ones.
@@ -61,11 +62,22 @@ class LesionDataset(Dataset):
         self.codes = codes
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
-        self.on_error = on_error
         self.advice = advice
         self.features: list[Tensor] | None = None
-        n_bytes = len(table) * len(table.images) * np.prod(size or (0, 0)) * 3
-        self.pixels = self._load(table) if n_bytes <= MAX_BYTES_IN_MEMORY else None
+        names = {"row_names": table.row_names, "advice": advice or _UNREADABLE[missing_ok]}
+        self.readers = [
+            PixelReader(images, size, cache=cache, column=column, **names)
+            for column, images in table.images.items()
+        ]
+        n_bytes = len(table) * len(self.readers) * np.prod(size or (0, 0)) * 3
+        streams = all(reader.streams for reader in self.readers)
+        self._keeps = n_bytes <= MAX_BYTES_IN_MEMORY and not streams
+        self._kept: np.ndarray | None = None
+        if on_error == "missing":
+            self._find_unreadable()
+        if self.readers:
+            self.present = np.stack([reader.present for reader in self.readers], axis=1)
+            self._check_missing()
         copies = [np.asarray(images.copies) > 0 for images in table.images.values()]
         self.repeated = np.any(copies, axis=0) if copies else np.zeros(len(table), dtype=bool)
 
@@ -87,46 +99,56 @@ class LesionDataset(Dataset):
         return inputs, torch.from_numpy(codes)
 
     def _image_inputs(self, rows):
-        if not self.table.images:
+        if not self.readers:
             return {}
-        if self.pixels is None:
-            pixels, present = self._load(self.table.take(rows))
-        else:
-            pixels, present = self.pixels[0], self.pixels[1][rows]
-            # Features stand for the pixels, so copying these would be for nothing.
-            pixels = None if self.features is not None else pixels[rows]
-        inputs: dict[str, Any] = {"present": torch.from_numpy(present)}
+        inputs: dict[str, Any] = {"present": torch.from_numpy(self.present[rows])}
+        # Features stand for the pixels, so reading these would be for nothing.
         if self.features is None:
-            inputs["images"] = torch.from_numpy(pixels)
+            inputs["images"] = torch.from_numpy(self.pixels(rows))
         else:
             inputs["features"] = [feature[rows] for feature in self.features]
         return inputs
 
-    def _load(self, table):
-        if not table.images:
-            return None
-        how = {
-            "cache": self.cache,
-            "row_names": table.row_names,
-            "on_error": self.on_error,
-            "advice": self.advice or _UNREADABLE[self.missing_ok],
-        }
-        loaded = [
-            load_pixels(images, self.size, column=name, **how)
-            for name, images in table.images.items()
-        ]
-        present = np.stack([here for _, here in loaded], axis=1)
-        self._check_missing(table, present)
-        return np.stack([pixels for pixels, _ in loaded], axis=1), present
+    def pixels(self, rows):
+        """Return the pixels of some rows, uint8 (n, k, h, w, 3)."""
+        if not self._keeps:
+            return self._read(rows)
+        if self._kept is None:
+            self._kept = self._read(np.arange(len(self)))
+        return self._kept[rows]
 
-    def _check_missing(self, table, present):
-        needed = present.any(axis=1) if self.missing_ok else present.all(axis=1)
-        if self.missing_ok and table.metadata.shape[1]:
+    def _make_pixels(self, n_rows):
+        return np.empty((n_rows, len(self.readers), *self.size, 3), np.uint8)
+
+    def _read(self, rows):
+        pixels = self._make_pixels(len(rows))
+        for column, reader in enumerate(self.readers):
+            reader.read(rows, pixels[:, column])
+        return pixels
+
+    def _find_unreadable(self):
+        """Read every image once, so that all are known that cannot be read."""
+        if self._keeps:
+            self._kept = self._make_pixels(len(self))
+        for column, reader in enumerate(self.readers):
+            failures: dict[int, Exception] = {}
+            for start in range(0, len(self), _ROWS_AT_ONCE):
+                rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(self)))
+                kept = self._kept
+                pixels = self._make_pixels(len(rows)) if kept is None else kept[start:][: len(rows)]
+                found = reader.fill(rows, pixels[:, column])
+                failures |= {int(rows[i]): error for i, error in found}
+            reader.present[list(failures)] = False
+            warn_unreadable(reader, failures)
+
+    def _check_missing(self):
+        needed = self.present.any(axis=1) if self.missing_ok else self.present.all(axis=1)
+        if self.missing_ok and self.table.metadata.shape[1]:
             return
         if not needed.all():
-            rows = table.row_names[~needed]
+            rows = self.table.row_names[~needed]
             raise ValueError(
-                f"{len(rows)} rows lack an image in {list(table.images)}: {list_names(rows)}. "
+                f"{len(rows)} rows lack an image in {list(self.table.images)}: {list_names(rows)}. "
                 f"{self.advice or _LACKING[self.missing_ok]}"
             )
 

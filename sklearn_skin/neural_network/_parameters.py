@@ -169,7 +169,8 @@ class ImageParameters:
         Chance in [0, 1) that training hides an image, or a group of metadata, of a row where
         something else is known.
     cache_dir : "auto", path or None, default="auto"
-        Where decoded pixels and frozen features are kept; None keeps none.
+        Where decoded pixels and frozen features are kept; with None pixels are decoded in every
+        fit and stay in memory, up to 2 GB.
     """
 
     constraints: dict[str, list] = {

@@ -95,10 +95,18 @@ class TrainingNet(NeuralNet):
         images = as_floats(batch.pixels, self.device)
         return self.run(batch, columns_of(self._augmented(images, x["repeated"].to(self.device))))
 
+    def features(self, batch):
+        """Return what the network computes of a batch's images alone."""
+        with self._arithmetic():
+            return self.module_.features(batch.images)
+
+    def _arithmetic(self):
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
+
     def run(self, batch, images):
         """Return the network's outputs for a batch with these images, or with its features."""
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
+        with self._arithmetic():
             if batch.features is not None:
                 return self.module_.forward_features(batch.features, batch.metadata, batch.present)
             return self.module_(images, batch.metadata, batch.present)

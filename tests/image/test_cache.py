@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_skin.image import PixelCache
+from sklearn_skin.image import PixelCache, _cache, _lmdb
 from sklearn_skin.image._cache import make_key
 
 WRITER = """
@@ -236,3 +236,36 @@ def test_a_store_that_is_removed_while_open_is_made_again(folder):
     assert cache.get(b"key") is None
     cache.put(b"key", np.arange(4))
     assert_array_equal(cache.get(b"key"), np.arange(4))
+
+
+def test_every_changed_byte_and_every_exchanged_block_is_noticed():
+    array = np.random.default_rng(0).integers(256, size=3 * 2**15 + 5, dtype=np.uint8)
+    right = _cache._checksum(b"name", b"head", array)
+    for place in (0, 7, 2**15, len(array) - 9, len(array) - 1):
+        changed = array.copy()
+        changed[place] ^= 64
+        assert _cache._checksum(b"name", b"head", changed) != right
+    exchanged = array.copy()
+    exchanged[: 2**15], exchanged[2**15 : 2**16] = array[2**15 : 2**16], array[: 2**15]
+    assert _cache._checksum(b"name", b"head", exchanged) != right
+    assert _cache._checksum(b"other", b"head", array) != right
+    assert _cache._checksum(b"name", b"tail", array) != right
+
+
+def test_arrays_are_copied_to_where_they_are_wanted(folder):
+    cache = PixelCache(folder)
+    cache.put_many({b"a": np.arange(6, dtype=np.uint8).reshape(2, 3), b"b": np.arange(6.0)})
+    batch = np.zeros((4, 2, 3), np.uint8)
+    found = cache.get_into([b"a", b"absent", b"b", b"a"], list(batch))
+    assert found == [True, False, False, True]
+    assert_array_equal(batch[[0, 3]], [[[0, 1, 2], [3, 4, 5]]] * 2)
+    assert PixelCache(None).get_into([b"a"], list(batch[:1])) == [False]
+
+
+def test_reading_much_does_not_map_all_of_it_for_good(folder, monkeypatch):
+    monkeypatch.setattr(_lmdb, "_MOST_MAPPED", 1000)
+    cache = PixelCache(folder)
+    cache.put_many({bytes([i]): np.full(400, i, np.uint8) for i in range(9)})
+    for i in range(9):
+        assert_array_equal(cache.get(bytes([i])), np.full(400, i))
+        assert _lmdb._mapped.get(cache.path, 0) <= 1000

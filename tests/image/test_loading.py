@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,8 @@ from sklearn_skin.image import (
     ImageArray,
     ImageStep,
     PixelCache,
-    _loading,
+    PixelReader,
+    _reader,
     as_images,
     load_pixels,
     read_image,
@@ -35,13 +39,13 @@ def cache(request, tmp_path):
 def decoded(monkeypatch):
     """Names of the files that are decoded."""
     names = []
-    decode = _loading.decode
+    decode = _reader.decode
 
     def watch(data, name, *args):
         names.append(name)
         return decode(data, name, *args)
 
-    monkeypatch.setattr(_loading, "decode", watch)
+    monkeypatch.setattr(_reader, "decode", watch)
     return names
 
 
@@ -107,8 +111,6 @@ def test_the_cache_decodes_once_for_every_chain_and_size(paths, decoded, tmp_pat
 
 
 def test_an_overwritten_image_is_never_read_from_the_cache(paths, tmp_path):
-    import os
-
     cache = PixelCache(tmp_path / "cache")
     before = os.stat(paths[0])
     old, _ = load_pixels(as_images(paths[:1]), 16, cache=cache)
@@ -152,3 +154,102 @@ def test_options_are_checked(paths):
         load_pixels(as_images(paths), 0)
     with pytest.raises(ValueError, match="`name` must be one of"):
         load_pixels(as_images(paths).with_step(ImageStep("blur")), 16)
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Names of the files whose bytes are read."""
+    names = []
+    read_bytes = _reader.read_bytes
+
+    def watch(path):
+        names.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(_reader, "read_bytes", watch)
+    return names
+
+
+needs_times = pytest.mark.skipif(os.name == "nt", reason="Windows keeps times of overwritten files")
+
+
+@needs_times
+def test_files_that_the_cache_knows_are_not_opened(paths, opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(_reader, "_SETTLED_NS", 0)
+    cache, images = PixelCache(tmp_path / "cache"), as_images(paths)
+    first, _ = load_pixels(images, 16, cache=cache)
+    assert opened == paths
+    opened.clear()
+    again, _ = load_pixels(images, 16, cache=cache)
+    assert not opened
+    assert_array_equal(again, first)
+    # Another size is computed from the file, whose bytes may have changed meanwhile.
+    larger, _ = load_pixels(images, 24, cache=cache)
+    assert opened == paths
+    assert_array_equal(larger, load_pixels(images, 24)[0])
+
+
+@needs_times
+def test_a_file_that_changes_keeping_name_size_and_date_is_read_anew(paths, tmp_path, monkeypatch):
+    monkeypatch.setattr(_reader, "_SETTLED_NS", 0)
+    cache, path = PixelCache(tmp_path / "cache"), str(tmp_path / "a.bmp")
+    seen = []
+    for gray in (10, 200):
+        Image.new("RGB", (16, 16), (gray,) * 3).save(path)
+        os.utime(path, ns=(10**18, 10**18))
+        seen.append(load_pixels(as_images([path]), 16, cache=cache)[0][0, 0, 0, 0])
+        tick = os.stat(path).st_ctime_ns
+        while tick == os.stat(path).st_ctime_ns:
+            os.utime(path, ns=(10**18, 10**18))
+    assert seen == [10, 200]
+
+
+@needs_times
+def test_a_file_that_changed_a_moment_ago_is_known_by_its_bytes_alone(paths, opened, tmp_path):
+    # Its clock may not have ticked since.
+    cache, images = PixelCache(tmp_path / "cache"), as_images(paths)
+    load_pixels(images, 16, cache=cache)
+    load_pixels(images, 16, cache=cache)
+    assert opened == paths * 2
+
+
+def test_a_reader_decodes_what_is_asked_for_and_once(paths, opened, decoded, tmp_path):
+    expected, _ = load_pixels(as_images([None, paths[2], paths[2], paths[0]]), 16)
+    decoded.clear()
+    opened.clear()
+    reader = PixelReader(as_images([*paths, None]), 16, cache=tmp_path / "cache")
+    assert reader.streams and not opened
+    for _ in range(3):
+        assert_array_equal(reader.read([5, 2, 2, 0]), expected)
+    assert sorted(decoded) == sorted(opened) == [paths[0], paths[2]]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_reader_s_keys_tell_pixels_apart_and_nothing_else(paths, kept, tmp_path):
+    cache = PixelCache(tmp_path / "cache" if kept else None)
+    shutil.copy(paths[0], tmp_path / "copy.jpg")
+    picture = read_image(paths[0])
+    names = [paths[0], str(tmp_path / "copy.jpg"), paths[1], None]
+    images = as_images([*names, picture, picture.copy()])
+    reader = PixelReader(images, 16, cache=cache)
+    first, copy, other, missing, memory, same = reader.keys(range(6))
+    assert first == copy and memory == same and missing is None
+    assert len({first, other, memory}) == 3
+    assert reader.keys([0]) == [first]
+    for changed in (
+        PixelReader(images, 17, cache=cache),
+        PixelReader(images.with_step(ImageStep("gray_world")), 16, cache=cache),
+    ):
+        assert not {first, memory} & set(changed.keys(range(6)))
+    # Asking for keys keeps no pixels, and does not change what is read.
+    assert_array_equal(reader.read(range(6)), load_pixels(images, 16)[0])
+
+
+def test_a_reader_names_the_row_and_leaves_out_what_is_not_present(paths, tmp_path):
+    with open(paths[1], "wb") as file:
+        file.write(b"no picture")
+    reader = PixelReader(as_images(paths), 16, row_names=list("abcde"), column="image")
+    with pytest.raises(ImageDecodeError, match="row 'b', column 'image'"):
+        reader.read([0, 1])
+    reader.present[1] = False
+    assert not reader.read([0, 1])[1].any()

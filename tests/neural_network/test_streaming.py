@@ -1,0 +1,121 @@
+"""Pixels of files come from the cache batch by batch; only what it does not hold is kept."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from sklearn_skin.image import _reader, as_images
+from sklearn_skin.neural_network import ImageClassifier, ImageEmbedder
+from sklearn_skin.neural_network._batches import LesionDataset
+from sklearn_skin.neural_network._table import learn_columns, read_columns
+
+SETTINGS = {"backbone": "test_resnet", "weights": None, "image_size": 32, "batch_size": 8}
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng, paths = np.random.default_rng(0), []
+    for i in range(20):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(paths[-1])
+    return pd.DataFrame({"image": as_images(paths)}), np.arange(20) % 2
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    names = []
+    decode = _reader.decode
+
+    def watch(data, name, *args):
+        names.append(name)
+        return decode(data, name, *args)
+
+    monkeypatch.setattr(_reader, "decode", watch)
+    return names
+
+
+def make_net(cache_dir, **settings):
+    options = SETTINGS | {"max_epochs": 3, "random_state": 0, "device": "cpu"} | settings
+    return ImageClassifier(cache_dir=cache_dir, **options)
+
+
+def test_every_file_is_decoded_once_however_many_epochs_and_fits(table, decoded, tmp_path):
+    X, y = table
+    net = make_net(tmp_path / "cache").fit(X, y)
+    assert sorted(decoded) == sorted(X["image"].array.cells)
+    decoded.clear()
+    net.fit(X, y).predict(X)
+    assert not decoded
+    assert_allclose(make_net(None).fit(X, y).predict_proba(X), net.predict_proba(X), atol=1e-6)
+
+
+def test_making_a_data_set_reads_no_picture_and_still_misses_those_that_are_not_there(
+    table, decoded, tmp_path
+):
+    X, _ = table
+    columns = learn_columns(X, ["image"], [], None, make_net(None))
+    rows = read_columns(X, columns)
+    for cache in (tmp_path / "cache", None):
+        dataset = LesionDataset(rows, (32, 32), cache=cache)
+        assert not decoded
+        dataset[3]
+        # Without a cache all are read at once, and kept.
+        assert len(decoded) == (1 if cache else 20)
+        decoded.clear()
+    X = X.assign(image=X["image"].where(X.index != 4))
+    with pytest.raises(ValueError, match=r"1 rows lack an image in \['image'\]: 4"):
+        LesionDataset(read_columns(X, columns), (32, 32), cache=tmp_path / "cache")
+    assert not decoded
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_unreadable_files_that_are_tolerated_are_counted_before_the_first_epoch(
+    table, decoded, kept, tmp_path
+):
+    X, _ = table
+    for i in (3, 7):
+        (tmp_path / f"{i}.png").write_bytes(b"no picture")
+    X = X.assign(second=X["image"].array[::-1])
+    rows = read_columns(X, learn_columns(X, ["image", "second"], [], None, make_net(None)))
+    options = {"cache": tmp_path / "cache" if kept else None, "missing_ok": True}
+    with pytest.warns(UserWarning, match="2 of 20 images cannot be read"):
+        dataset = LesionDataset(rows, (32, 32), on_error="missing", **options)
+    assert np.flatnonzero(~dataset.present[:, 0]).tolist() == [3, 7]
+    assert np.flatnonzero(~dataset.present[:, 1]).tolist() == [12, 16]
+    decoded.clear()
+    inputs, _ = dataset.__getitems__([2, 3, 12])
+    assert inputs["present"].tolist() == [[True, True], [False, True], [True, False]]
+    assert not inputs["images"][1, 0].any() and inputs["images"][1, 1].any()
+    assert not decoded
+
+
+def test_frozen_features_are_found_by_content_without_reading_pixels(table, tmp_path, monkeypatch):
+    X, y = table
+    options = {"freeze": "backbone", "random_state": 0}
+    net = make_net(tmp_path / "cache", **options).fit(X, y)
+    expected = net.predict_proba(X)
+
+    def fail(*args):
+        raise AssertionError("pixels were read")
+
+    monkeypatch.setattr(LesionDataset, "pixels", fail)
+    assert_allclose(net.predict_proba(X), expected, atol=1e-6)
+    shuffled = X.iloc[::-1]
+    assert_allclose(net.predict_proba(shuffled), expected[::-1], atol=1e-6)
+    monkeypatch.undo()
+    # Another picture under the same name is another picture.
+    Image.new("RGB", (40, 40), (9, 99, 9)).save(tmp_path / "0.png")
+    assert not np.allclose(net.predict_proba(X)[0], expected[0], atol=1e-6)
+    assert_allclose(net.predict_proba(X)[1:], expected[1:], atol=1e-6)
+
+
+def test_an_embedder_streams_too(table, decoded, tmp_path):
+    X, _ = table
+    options = {name: SETTINGS[name] for name in ("backbone", "weights", "image_size", "batch_size")}
+    embedder = ImageEmbedder(**options, cache_dir=tmp_path / "cache", random_state=0)
+    first = embedder.fit_transform(X)
+    assert len(decoded) == 20
+    assert_allclose(embedder.transform(X), first)
+    assert len(decoded) == 20
