@@ -10,10 +10,10 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn_skin.model_selection._choices import (
     check_chosen,
     check_earlier,
-    choices_of,
     read_space,
     suggest,
 )
+from sklearn_skin.model_selection._monitor import add_callback, check_monitor
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
@@ -48,17 +48,19 @@ class StudyObjective:
     monitor : str or None, default=None
         What the study's pruner judges a trial by: a column of the network's history, reported
         after every epoch, such as "train_loss", or "valid_loss" with early stopping; or
-        "score", the mean score of the folds so far, reported after every fold. With None,
-        nothing is pruned.
+        "score", the mean score of the folds so far, reported after every fold. A trial whose
+        network has no such column is not pruned, and a warning says so. With None, nothing is
+        pruned.
 
     Raises
     ------
     ValueError
-        If `space` or `monitor` names what is not there, `monitor` needs validation rows and the
-        network holds none out, `scoring` is unknown, `cv` makes no folds, or `X`, `y`, `groups`
-        and `sample_weight` differ in length.
+        If `space` names what is not there, no trial can have `monitor` in its history, `scoring`
+        is unknown, `cv` makes no folds, or `X`, `y`, `groups` and `sample_weight` differ in
+        length.
     TypeError
-        If a range is neither a list nor an Optuna distribution, or `scoring` holds several scores.
+        If a range is neither a list nor an Optuna distribution, `scoring` holds several scores,
+        or `monitor` is no text.
 
     Notes
     -----
@@ -108,14 +110,13 @@ class StudyObjective:
         _check_scoring(scoring, estimator)
         if not callable(self.space):
             self.space = read_space(self.space, estimator)
-        if monitor not in (None, "score"):
-            _check_monitor(monitor, estimator, self.space)
+        check_monitor(monitor, estimator, self.space)
 
     def __call__(self, trial):
         """Return the mean score over the folds."""
         estimator = self._with_params(self._suggest(trial))
         if self.monitor not in (None, "score"):
-            _add_callback(estimator, trial, self.monitor)
+            add_callback(estimator, trial, self.monitor)
         scores = []
         for train, test in self._folds():
             scores.append(self._score(estimator, train, test))
@@ -235,57 +236,6 @@ def _check_scoring(scoring, estimator):
             f"got {type(scoring).__name__} {scoring!r}."
         )
     find_scorer(estimator, scoring)
-
-
-def _check_monitor(monitor, estimator, space):
-    params, names = estimator.get_params(), _callback_names(estimator)
-    if not names:
-        raise ValueError(
-            "`monitor` names a column of a network's history, and the estimator has no network; "
-            "pass 'score' or None."
-        )
-    own = {params[f"{name.removesuffix('callbacks')}monitor"] for name in names}
-    columns = {"train_loss", "valid_loss"} | own
-    if monitor not in columns:
-        raise ValueError(
-            f"`monitor` must be 'score' or one of {sorted(map(str, columns))}; got {monitor!r}."
-        )
-    if monitor != "train_loss" and not _may_hold_rows_out(estimator, space):
-        raise ValueError(
-            f"`monitor` {monitor!r} is measured on validation rows, and the network holds none "
-            "out; set early_stopping=True, or watch 'train_loss' or 'score'."
-        )
-
-
-def _may_hold_rows_out(estimator, space):
-    """Whether a network of the estimator parts rows for validation, in any trial."""
-    if callable(space):
-        return True
-    changes = [{}]
-    for name, values in space.items():
-        changes += [{name: choice} for choice in choices_of(values) or []]
-    models = (clone(estimator).set_params(**change) for change in changes)
-    return any(map(_holds_rows_out, models))
-
-
-def _holds_rows_out(estimator):
-    parts = [estimator, *estimator.get_params().values()]
-    return any(getattr(part, "needs_validation", False) for part in parts)
-
-
-def _add_callback(estimator, trial, monitor):
-    """Give every network in `estimator` a callback that reports to the trial."""
-    from sklearn_skin.model_selection._pruning import PruningCallback
-
-    callback = PruningCallback(trial, monitor)
-    for name in _callback_names(estimator):
-        others = estimator.get_params()[name] or []
-        estimator.set_params(**{name: [*others, callback]})
-
-
-def _callback_names(estimator):
-    """Return the parameters of the networks in an estimator that hold their callbacks."""
-    return [name for name in estimator.get_params() if name.split("__")[-1] == "callbacks"]
 
 
 def _report(trial, value, step):

@@ -3,6 +3,8 @@
 import numpy as np
 from skorch.callbacks import Callback
 
+from sklearn_skin.utils import warn_user
+
 
 class PruningCallback(Callback):
     r"""Report every epoch to an Optuna trial, and end the trial where its pruner says so.
@@ -15,6 +17,8 @@ class PruningCallback(Callback):
     where :math:`v_{j, e}` is the monitored value and :math:`e_j` the last epoch of fit j. So
     trials are compared at the same fold and epoch, and later folds steady the value instead of
     being ignored.
+
+    A fit whose network has no such column in its history goes unreported.
 
     Clones share the state: put one callback into the network and clone as often as you like.
     In a copy or another process it does nothing.
@@ -29,10 +33,13 @@ class PruningCallback(Callback):
 
     Raises
     ------
-    ValueError
-        In training, if the history lacks `monitor`.
     optuna.TrialPruned
         In training, if the trial is to end.
+
+    Warns
+    -----
+    UserWarning
+        In training, if the history lacks `monitor`.
 
     Examples
     --------
@@ -53,6 +60,7 @@ class PruningCallback(Callback):
         self.trial = trial
         self.monitor = monitor
         self._curves = []
+        self._warned = False
 
     def __sklearn_clone__(self):
         # The folds of one trial are fits of clones, and they belong together.
@@ -60,7 +68,7 @@ class PruningCallback(Callback):
 
     def __getstate__(self):
         # A trial belongs to its process and its database; a saved network must not drag it along.
-        return {"trial": None, "monitor": self.monitor, "_curves": []}
+        return {"trial": None, "monitor": self.monitor, "_curves": [], "_warned": False}
 
     def on_train_begin(self, net, **kwargs):
         """Begin the next fit."""
@@ -72,14 +80,25 @@ class PruningCallback(Callback):
             return
         row = net.history[-1]
         if self.monitor not in row:
-            raise ValueError(
-                f"`monitor` {self.monitor!r} is not in the history of the network. Without "
-                "validation rows (early_stopping=True, X_val) there is 'train_loss' alone."
-            )
+            self._warn(row)
+            return
         self._curves[-1].append(float(row[self.monitor]))
         epoch = len(self._curves[-1]) - 1
         mean = np.mean([curve[min(epoch, len(curve) - 1)] for curve in self._curves if curve])
         self._report(float(mean), (len(self._curves) - 1) * net.max_epochs + epoch)
+
+    def _warn(self, row):
+        columns = [
+            name for name, value in row.items() if isinstance(value, float) and name != "dur"
+        ]
+        if not self._warned:
+            warn_user(
+                f"`monitor` {self.monitor!r} is not in the network's history, which has {columns}: "
+                "a fit goes on unreported and unpruned. Scores of validation rows need some, as "
+                "early_stopping=True holds them out.",
+                once=self.monitor,
+            )
+        self._warned = True
 
     def _report(self, value, step):
         from optuna import TrialPruned

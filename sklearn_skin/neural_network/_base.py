@@ -16,7 +16,7 @@ from sklearn_skin.neural_network._parameters import (
     refuse_parameter,
 )
 from sklearn_skin.neural_network._prediction import PredictionMixin
-from sklearn_skin.neural_network._recipe import resolve
+from sklearn_skin.neural_network._recipe import needs_validation, resolve
 from sklearn_skin.neural_network._table import (
     find_image_columns,
     find_metadata_columns,
@@ -119,11 +119,6 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         """Complete the signature and the documentation of a subclass."""
         inherit_common_parameters(cls)
         super().__init_subclass__(**kwargs)
-
-    @property
-    def needs_validation(self):
-        """bool: Whether `fit` parts rows for validation where it is given no `X_val`."""
-        return resolve(self.get_params(deep=False), type(self).__name__).needs_validation
 
     def make_module(self, shapes, recipe):
         """Make the network; what a new system writes.
@@ -284,6 +279,9 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
         return tags
+
+    def _needs_validation(self):
+        return needs_validation(self.get_params(deep=False))
 
     # A fit is three values: recipe = resolve(parameters), data = read(rows), fitted = train(…).
 

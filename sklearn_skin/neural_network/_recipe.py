@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from sklearn_skin.neural_network._optimisers import (
-    LR_SCHEDULES,
     Averaging,
     find_averaging,
     find_gamma,
@@ -116,21 +115,19 @@ def resolve(parameters, estimator_name, fit_seed=0):
     given = _NO_IMAGES | dict(parameters)
     _check_contradictions(given)
     size, monitor, max_epochs = given["image_size"], given["monitor"], given["max_epochs"]
-    schedule = find_schedule(given["lr_schedule"], max_epochs)
-    searches = isinstance(given["branch_weights"], str) and given["branch_weights"] == "search"
     return Recipe(
         parameters=given,
         estimator_name=estimator_name,
         image_size=size if size is None else as_pair(size),
         device=find_device(given["device"]),
         optimizer=find_optimizer(given["optimizer"]),
-        lr_schedule=schedule,
+        lr_schedule=find_schedule(given["lr_schedule"], max_epochs),
         focal_gamma=find_gamma(given["loss"]),
         averaging=find_averaging(given["averaging"], max_epochs),
         # A callable has no name for a column.
         monitor=monitor if isinstance(monitor, str) else "valid_score",
         monitor_scorer=None if monitor in LOSS_COLUMNS else find_scorer(monitor),
-        needs_validation=bool(given["early_stopping"]) or searches or _watches(schedule),
+        needs_validation=needs_validation(given),
         fit_seed=fit_seed,
     )
 
@@ -148,9 +145,12 @@ def _check_contradictions(given):
         raise ValueError("on_error='missing' needs allow_missing_images=True.")
 
 
-def _watches(schedule):
-    """Whether a schedule acts on a score of validation rows."""
-    return schedule is not None and schedule[0] is LR_SCHEDULES["plateau"][0]
+def needs_validation(parameters):
+    """Whether a fit with these parameters holds rows out where it is given none."""
+    schedule, weights = parameters["lr_schedule"], parameters.get("branch_weights")
+    name = schedule.get("name") if isinstance(schedule, dict) else schedule
+    searches = isinstance(weights, str) and weights == "search"
+    return bool(parameters["early_stopping"]) or searches or name == "plateau"
 
 
 def find_device(device):

@@ -21,9 +21,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from skorch.callbacks import EpochScoring
 
+from sklearn_skin.ensemble import WeightedFusionClassifier
 from sklearn_skin.metrics import mean_task_balanced_accuracy
 from sklearn_skin.model_selection import PruningCallback, StudyObjective, make_study, run_study
+from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.neural_network import MetadataClassifier
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -167,6 +170,50 @@ def test_a_monitor_of_validation_rows_needs_a_network_that_holds_some_out():
     for name, choices in [("early_stopping", [False, True]), ("lr_schedule", [None, "plateau"])]:
         StudyObjective(TINY, X, Y, {name: choices}, monitor="valid_loss")
     StudyObjective(TINY, X, Y, lambda trial: {}, monitor="valid_loss")
+    replaced = make_pipeline(StandardScaler(), LogisticRegression())
+    StudyObjective(replaced, X, Y, {"logisticregression": [stopped]}, monitor="valid_loss")
+
+
+def test_a_monitor_is_a_column_that_a_network_may_have():
+    space, stopped = {"lr": [0.1]}, clone(TINY).set_params(early_stopping=True)
+    scored = clone(stopped).set_params(monitor=find_scorer(None, "accuracy"))
+    StudyObjective(scored, X, Y, space, monitor="valid_score")
+    with pytest.raises(TypeError, match="`monitor` must be .* 'valid_score'; got"):
+        StudyObjective(scored, X, Y, space, monitor=scored.monitor)
+    StudyObjective(stopped, X, Y, {"monitor": ["accuracy"]}, monitor="accuracy")
+    callbacks = [EpochScoring("accuracy", name="mine", on_train=True)]
+    StudyObjective(clone(TINY).set_params(callbacks=callbacks), X, Y, space, monitor="mine")
+
+
+def test_choices_that_are_right_together_alone_are_no_error():
+    net = clone(TINY).set_params(class_weight="balanced")
+    space = {"class_weight": [None], "sampler": ["balanced"], "early_stopping": [True]}
+    StudyObjective(net, X, Y, space, monitor="valid_loss")
+    # Nothing is resolved, which would ask for the device.
+    far = clone(TINY).set_params(device="no such", early_stopping=True)
+    StudyObjective(far, X, Y, {"lr": [0.1]}, monitor="valid_loss")
+
+
+def test_trials_that_hold_no_rows_out_go_on_unreported():
+    space = {"early_stopping": [False, True]}
+    study = make_study("a", ":memory:", sampler=optuna.samplers.BruteForceSampler())
+    with pytest.warns(UserWarning, match="'valid_loss' is not in .* which has \\['train_loss'\\]"):
+        run_study(study, StudyObjective(TINY, X, Y, space, cv=2, monitor="valid_loss"), 2)
+    reported = {t.params["early_stopping"]: len(t.intermediate_values) for t in study.trials}
+    assert reported[False] == 0 and reported[True] > 0
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+
+
+def test_networks_of_an_ensemble_report_where_they_can():
+    nets = [("a", TINY), ("b", clone(TINY).set_params(early_stopping=True))]
+    objective = StudyObjective(
+        WeightedFusionClassifier(nets, cv=2), X, Y, {"a__lr": [0.1]}, cv=2, monitor="valid_loss"
+    )
+    study = make_study("a", ":memory:")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`monitor` 'valid_loss' is not")
+        run_study(study, objective, 1)
+    assert study.trials[0].state.name == "COMPLETE" and study.trials[0].intermediate_values
 
 
 @pytest.mark.parametrize("scoring", [["accuracy"], {"accuracy"}, {"a": "accuracy"}])
@@ -314,7 +361,7 @@ def test_folds_can_be_pruned_by_their_score():
 def test_monitors_that_are_not_there():
     trial = optuna.create_study().ask()
     net = clone(TINY).set_params(callbacks=[PruningCallback(trial, "valid_loss")])
-    with pytest.raises(ValueError, match="`monitor` 'valid_loss' is not in the history"):
+    with pytest.warns(UserWarning, match="`monitor` 'valid_loss' is not in .* early_stopping=True"):
         net.fit(X, Y)
     with pytest.raises(ValueError, match="no network"):
         StudyObjective(PIPE, X, Y, SPACE, monitor="train_loss")
