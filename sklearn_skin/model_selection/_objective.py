@@ -17,6 +17,7 @@ from sklearn_skin.model_selection._monitor import add_callback, check_monitor
 from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
+from sklearn_skin.model_selection._study import best_trial
 from sklearn_skin.utils import grouped_folds, metadata_for_fit
 
 
@@ -155,8 +156,13 @@ class StudyObjective:
         -------
         estimator : estimator
             Fitted.
+
+        Raises
+        ------
+        ValueError
+            If no trial has a value; it names the first failure's reason.
         """
-        estimator = self._with_params(self.params_of(study.best_trial))
+        estimator = self._with_params(self.params_of(best_trial(study)))
         return estimator.fit(self.X, self.y, **self._fit_params(estimator, slice(None)))
 
     def params_of(self, trial):

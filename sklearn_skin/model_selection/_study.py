@@ -190,6 +190,20 @@ def run_study(
     return study
 
 
+def best_trial(study):
+    """Return the best trial; where no trial has a value, the error names the first reason."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    if any(trial.state == TrialState.COMPLETE for trial in trials):
+        return study.best_trial
+    reasons = [trial.user_attrs[_FAILURE] for trial in trials if _FAILURE in trial.user_attrs]
+    why = f"; the first failure: {reasons[0]}" if reasons else "."
+    raise ValueError(
+        f"study {study.study_name!r} has no best trial: none of its {len(trials)} has a value{why}"
+    )
+
+
 class _Limits:
     """What ends a run: enough trials, too many failures, or the time."""
 

@@ -216,6 +216,18 @@ def test_networks_of_an_ensemble_report_where_they_can():
     assert study.trials[0].state.name == "COMPLETE" and study.trials[0].intermediate_values
 
 
+def test_a_study_without_a_finished_trial_has_no_best_estimator(tmp_path):
+    objective = StudyObjective(TINY, X, Y, {"lr": [-1.0]}, cv=2)
+    study = make_study("a", tmp_path / "s.db")
+    with pytest.raises(ValueError, match="study 'a' has no best trial: none .* 0 has a value.$"):
+        objective.make_best(study)
+    with pytest.raises(RuntimeError, match="No trial"):
+        run_study(study, objective, 1, max_failures=1)
+    reason = "none .* 1 has a value; the first failure: InvalidParameterError: The 'lr'"
+    with pytest.raises(ValueError, match=reason):
+        objective.make_best(study)
+
+
 @pytest.mark.parametrize("scoring", [["accuracy"], {"accuracy"}, {"a": "accuracy"}])
 def test_a_study_has_one_score(scoring):
     with pytest.raises(TypeError, match="`scoring` must be one score.*got (list|set|dict)"):
