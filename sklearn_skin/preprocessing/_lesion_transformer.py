@@ -21,18 +21,23 @@ from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
 from sklearn_skin.preprocessing._pipeline import MetadataPipeline
-from sklearn_skin.utils import list_names, request_weights, warn_user
+from sklearn_skin.utils import DocLinkMixin, list_names, request_weights, warn_user
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
 CATEGORICAL_IMPUTATIONS = ("most_frequent", "missing")
 
 
-class LesionColumnTransformer(ColumnTransformer):
+class LesionColumnTransformer(DocLinkMixin, ColumnTransformer):
     """ColumnTransformer for lesions; see :func:`make_lesion_transformer`, which makes it.
 
     It differs from its parent in two ways: a numeric array is a legal X (columns ``x0``,
     ``x1``, …), and a group column may be absent from X after `fit`, for new patients.
     """
+
+    def _doc_link_url_param_generator(self):
+        # The page of the function, since the class has none.
+        module = "sklearn_skin.preprocessing"
+        return {"estimator_module": module, "estimator_name": "make_lesion_transformer"}
 
     def fit_transform(self, X, y=None, **params):
         """Fit to X and transform it.

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_skin.ensemble import WeightedFusionClassifier
 from sklearn_skin.neural_network import BaseImageNetwork, ImageClassifier
-from sklearn_skin.preprocessing import CLAHE
+from sklearn_skin.preprocessing import CLAHE, make_lesion_transformer
 from sklearn_skin.utils import _doc_link, all_estimators
 
 ESTIMATORS = [pytest.param(cls, id=name) for name, cls in all_estimators()]
@@ -19,6 +19,9 @@ REQUIRED = {"estimators": [("a", LogisticRegression())], "sampler": None}
 @pytest.fixture(autouse=True)
 def docs(monkeypatch):
     monkeypatch.setenv("SKLEARN_SKIN_DOCS", "file:///docs/")
+    _doc_link._published.cache_clear()
+    yield
+    _doc_link._published.cache_clear()
 
 
 def make(cls):
@@ -42,13 +45,58 @@ def test_the_diagram_of_a_pipeline_has_links_to_both_libraries():
     assert "sklearn_skin.ensemble.WeightedFusionClassifier.html" in inner._repr_html_()
 
 
+PAGE = "/generated/sklearn_skin.preprocessing.CLAHE.html"
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://d.example/", "https://d.example"),
+        (" https://d.example\n", "https://d.example"),
+        ("https://d.example/{version}", "https://d.example/%7Bversion%7D"),
+        ("https://d.example/%7Eme/a?b=1", "https://d.example/%7Eme/a?b=1"),
+        ('https://d.example/">', "https://d.example/%22%3E"),
+        ("file:/srv/docs", "file:/srv/docs"),
+        ("/srv/my docs", "file:///srv/my%20docs"),
+        ("~/docs", "file:///home/me/docs"),
+    ],
+)
+def test_addresses_and_folders_as_they_are_written(monkeypatch, given, address):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SKLEARN_SKIN_DOCS", given)
+    assert CLAHE()._get_doc_link() == address + PAGE
+    assert f'href="{address}{PAGE}"' in CLAHE()._repr_html_()
+
+
+def test_a_folder_beside_the_notebook(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKLEARN_SKIN_DOCS", "docs/html")
+    assert CLAHE()._get_doc_link() == (tmp_path / "docs" / "html").as_uri() + PAGE
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_address_is_none(monkeypatch, blank):
+    monkeypatch.setenv("SKLEARN_SKIN_DOCS", blank)
+    assert CLAHE()._get_doc_link() == ""
+    assert "sklearn_skin.preprocessing.CLAHE.html" not in CLAHE()._repr_html_()
+
+
+def test_the_transformer_of_lesions_leads_to_the_function_that_makes_it(monkeypatch):
+    page = "file:///docs/generated/sklearn_skin.preprocessing.make_lesion_transformer.html"
+    transformer = make_lesion_transformer(image_steps="clahe")
+    assert transformer._get_doc_link() == page and page in transformer._repr_html_()
+    monkeypatch.delenv("SKLEARN_SKIN_DOCS")
+    assert transformer._get_doc_link() == ""
+
+
 def test_the_package_names_its_documentation_where_the_environment_does_not(monkeypatch):
     monkeypatch.delenv("SKLEARN_SKIN_DOCS")
     assert CLAHE()._get_doc_link() == ""
+    _doc_link._published.cache_clear()
 
     class Published:
         def get_all(self, name):
-            return ["Homepage, https://a.example", "Documentation, https://b.example/docs"]
+            return ["https://a.example", "Documentation, https://b.example/docs"]
 
     monkeypatch.setattr(_doc_link, "metadata", lambda name: Published())
     page = "https://b.example/docs/generated/sklearn_skin.preprocessing.CLAHE.html"
