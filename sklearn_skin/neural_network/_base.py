@@ -12,6 +12,7 @@ from sklearn_skin.neural_network._data import read
 from sklearn_skin.neural_network._fitting import make_dataset, seeded, train
 from sklearn_skin.neural_network._parameters import (
     NetworkParameters,
+    check_names,
     inherit_common_parameters,
     refuse_parameter,
 )
@@ -119,6 +120,26 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         """Complete the signature and the documentation of a subclass."""
         inherit_common_parameters(cls)
         super().__init_subclass__(**kwargs)
+
+    def set_params(self, **params):
+        """Set parameters of the estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            By name.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; it names the nearest one.
+        """
+        check_names(self, params)
+        return super().set_params(**params)
 
     def make_module(self, shapes, recipe):
         """Make the network; what a new system writes.

@@ -270,5 +270,16 @@ def _entries(sources):
 
 def refuse_parameter(estimator, name):
     """Say by the name of the class that was called that it has no such parameter."""
-    hint = did_you_mean(name, type(estimator)._get_param_names())
-    raise TypeError(f"{type(estimator).__name__} has no parameter {name!r}{hint}")
+    raise TypeError(f"{type(estimator).__name__} has no parameter {name!r}{_hint(estimator, name)}")
+
+
+def check_names(estimator, names):
+    """Raise the error of scikit-learn's `set_params`, with the nearest name instead of all."""
+    for name in names:
+        if name.partition("__")[0] not in estimator._get_param_names():
+            cls, hint = type(estimator).__name__, _hint(estimator, name)
+            raise ValueError(f"Invalid parameter {name!r} for estimator {cls}{hint}")
+
+
+def _hint(estimator, name):
+    return did_you_mean(name, type(estimator)._get_param_names())

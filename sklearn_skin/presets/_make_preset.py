@@ -94,8 +94,7 @@ def _set_nested(model, nested, name):
         if not (unknown and str(error).startswith("Invalid parameter")):
             raise
     key = unknown[0]
-    ends = [whole for whole in known if whole.endswith(f"__{key}")]
-    hint = did_you_mean(key, ends or known)
+    hint = did_you_mean(key, known)
     raise ValueError(f"no part of {name!r} has a parameter {key!r}{hint}")
 
 

@@ -4,6 +4,20 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+# What other libraries call the same, where no letters tell.
+_COMMON_NAMES = {
+    "acc": "accuracy",
+    "bacc": "balanced_accuracy",
+    "epochs": "max_epochs",
+    "eta": "lr",
+    "learning_rate": "lr",
+    "n_epochs": "max_epochs",
+    "num_epochs": "max_epochs",
+    "pretrained": "weights",
+    "seed": "random_state",
+    "weight_decay": "optimizer",
+}
+
 
 def check_choice(value: Any, choices: Sequence[Any], name: str) -> Any:
     """Return a value if it is one of the possible ones.
@@ -62,5 +76,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> print("no 'epochs'" + did_you_mean("epochs", ["lr", "max_epochs"]))
     no 'epochs'; did you mean 'max_epochs'?
     """
-    close = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    nearest = _nearest(word, sorted(known))
+    return f"; did you mean {nearest!r}?" if nearest else "."
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
+    """Return what a nested parameter's last part, or else the whole of it, may stand for."""
+    inner = [name for name in known if name.endswith(f"__{word}")]
+    if inner:
+        return min(inner, key=len)
+    start, cut, last = word.rpartition("__")
+    beside = {
+        name.removeprefix(start + cut): name for name in known if name.startswith(start + cut)
+    }
+    if _COMMON_NAMES.get(last) in beside:
+        return beside[_COMMON_NAMES[last]]
+    longer = [name for name in beside if len(last) >= 3 and last in name]
+    if longer:
+        return beside[min(longer, key=lambda name: (not name.startswith(last), len(name)))]
+    close = get_close_matches(last, beside, n=1, cutoff=0.7)
+    if close:
+        return beside[close[0]]
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.8)), None)

@@ -478,6 +478,8 @@ def test_mmfa_of_the_least_width():
 
 
 def test_unknown_name_lists_the_known():
+    with pytest.raises(ValueError, match="got 'mfa'; did you mean 'mmfa'"):
+        make_fusion("mfa", 8, 4)
     with pytest.raises(ValueError, match=r"`fusion` must be one of \['concat', .*got 'nonsense'"):
         make_fusion("nonsense", 2, 2)
 

@@ -83,14 +83,19 @@ def test_a_network_without_images_has_no_parameters_about_them():
     [
         (JointFusionClassifier, "epochs", "max_epochs"),
         (Mine, "gama", "gamma"),
-        (MetadataClassifier, "learning_rate", None),
+        (MetadataClassifier, "learning_rate", "lr"),
+        (MetadataClassifier, "second_stage", None),
     ],
 )
 def test_an_unknown_parameter_names_the_class_and_the_nearest_one(cls, wrong, hint):
     message = f"^{cls.__name__} has no parameter '{wrong}'"
     with pytest.raises(TypeError, match=message) as error:
         cls(**{wrong: 1})
-    assert hint is None or f"did you mean '{hint}'?" in str(error.value)
+    ending = "." if hint is None else f"; did you mean '{hint}'?"
+    assert str(error.value).endswith(ending)
+    with pytest.raises(ValueError, match=f"^Invalid parameter '{wrong}' .*{cls.__name__}") as error:
+        cls().set_params(**{wrong: 1})
+    assert str(error.value).endswith(ending)
 
 
 def test_a_network_with_its_own_backbone_takes_no_other(X, y):

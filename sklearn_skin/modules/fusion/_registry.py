@@ -23,7 +23,8 @@ FUSIONS = load_operators(OPERATORS)
 def find_fusion(name: str) -> type[FusionOperator]:
     """Return the class of an operator, or raise a ValueError that lists the known names."""
     if name not in FUSIONS:
-        raise ValueError(f"`fusion` must be one of {list(FUSIONS)}; got {name!r}.")
+        hint = did_you_mean(str(name), FUSIONS)
+        raise ValueError(f"`fusion` must be one of {list(FUSIONS)}; got {name!r}{hint}")
     return FUSIONS[name]
 
 
