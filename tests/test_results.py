@@ -175,6 +175,28 @@ def test_pairs_needed_are_those_of_published_tables(load_script, effect, pairs):
     assert power.least_effect(pairs, 0.05, 0.8) <= effect < power.least_effect(pairs - 1, 0.05, 0.8)
 
 
+def test_a_meta_estimator_is_not_ok_where_it_differs_from_a_plain_fit_or_a_fit_fails(
+    load_script, monkeypatch
+):
+    script = load_script("meta_estimators")
+    data = script.make_data()
+    assert script.attempt("VotingClassifier", data, 1, False) == "ok"
+    data.proba = data.proba[:, ::-1]
+    found = script.attempt("VotingClassifier", data, 1, False)
+    assert found.startswith("ValueError: differs from a plain fit by 0.")
+    data.fold_scores = [0.1, np.nan]
+    assert "differs from" in script.attempt("cross_val_score", data, 1, False)
+    fit, calls = script.JointFusionClassifier.fit, iter(range(100))
+
+    def fit_every_other_time(self, *args, **kwargs):
+        if next(calls) % 2:
+            raise RuntimeError("broken fold")
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(script.JointFusionClassifier, "fit", fit_every_other_time)
+    assert script.attempt("GridSearchCV", data, 1, False) == "RuntimeError: broken fold"
+
+
 def test_lines_of_the_tutorials_are_those_of_their_code(load_script):
     tutorials = load_script("tutorials")
     counts = [tutorials.count_lines(code) for code in (tutorials.PETS, tutorials.FLATS)]
