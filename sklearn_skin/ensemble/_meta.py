@@ -22,8 +22,10 @@ from sklearn_skin.utils import (
     LabelCodec,
     TaskClassifierMixin,
     check_labelled,
+    check_no_groups,
     check_table,
     check_validation_rows,
+    label_groups,
     metadata_for_fit,
     missing_as_nan,
     search_simplex_weights,
@@ -148,21 +150,28 @@ class FusionMixin(TaskClassifierMixin):
             self.n_features_in_ = len(names)
             # A member that knows nothing of the column would learn from patients' numbers.
             self._keeps_groups = self._passes_groups_on()
-        names = list(self.feature_names_in_)
-        if self._keeps_groups and self.group_column in X.columns:
-            names.append(self.group_column)
-        return X[names]
+            own = [name for name in names if name not in self._groups_of_members()]
+            check_no_groups(X[own], type(self).__name__)
+        features = X[list(self.feature_names_in_)]
+        if not self._keeps_groups or self.group_column not in X.columns:
+            return features
+        # As texts: one member may know the column, and another learn from numbers.
+        return features.assign(**{self.group_column: label_groups(X[self.group_column])})
 
     def _passes_groups_on(self):
         """Whether a member knows the group column; to all others it would be a feature."""
         for _, member in self._members():
-            for name, value in member.get_params().items():
-                if name.split("__")[-1] == "group_column" and value == self.group_column:
-                    return True
+            for value in member.get_params().values():
                 if isinstance(value, ColumnTransformer):
                     if any(block == "group" for block, *_ in value.transformers):
                         return True
-        return False
+        return self.group_column in self._groups_of_members()
+
+    def _groups_of_members(self):
+        """Return the columns that members name in `group_column`."""
+        named = [member.get_params().items() for _, member in self._members()]
+        params = [pair for pairs in named for pair in pairs]
+        return {value for name, value in params if name.split("__")[-1] == "group_column"}
 
     def _route(self, members, sample_weight, groups):
         """Return the parameters of every member's fit."""

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _get_feature_names, check_array
 
 from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images, check_no_images
 from sklearn_skin.preprocessing import feature_groups
-from sklearn_skin.utils import check_table, list_names, row_names
+from sklearn_skin.utils import check_no_groups, check_table, list_names, row_names
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,15 @@ def learn_columns(X, images, metadata, group_column, estimator):
     names = [*images, *metadata]
     if not names:
         raise ValueError(f"{type(estimator).__name__} finds no column to learn from in X.")
+    check_no_groups(X[metadata], type(estimator).__name__)
     in_order = np.array([name for name in X.columns if name in names], dtype=object)
     return Columns(images, metadata, group_column, in_order, by_name=True)
 
 
 def learn_features(X, estimator):
     """Return the features of a plain numeric table or array."""
+    if isinstance(X, pd.DataFrame):
+        check_no_groups(X, type(estimator).__name__)
     n_features = check_features(X, estimator).shape[1]
     names = _get_feature_names(X)
     features = list(range(n_features) if names is None else names)
@@ -188,7 +191,8 @@ def _as_matrix(X, names):
             raise ValueError(
                 f"column {name!r} has dtype {X[name].dtype}, and metadata must be numeric: put "
                 "make_lesion_transformer() before the network, which lifts paths of images that it "
-                "is told of in `image_columns`."
+                "is told of in `image_columns`. A column of groups is named in `group_column` of "
+                "both."
             )
     with np.errstate(over="ignore"):
         # Cast before the check: what is too large for float32 is an infinity to the network.

@@ -15,7 +15,7 @@ from sklearn_skin.preprocessing._kinds import (
     check_numbers,
     check_types,
 )
-from sklearn_skin.utils import list_names, warn_user
+from sklearn_skin.utils import label_groups, list_names, warn_user
 
 _SHOWN_VALUES = 5  # per column, in warnings
 
@@ -50,6 +50,20 @@ class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return as_images(column.to_numpy(dtype=object, na_value=None), root=self.root)
         except (TypeError, ValueError) as error:
             raise type(error)(f"column {column.name!r}: {error}") from error
+
+
+class GroupLabeler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Turn columns of groups into texts, which no classifier takes for features."""
+
+    def fit(self, X, y=None):
+        """Remember the columns."""
+        validate_data(self, X, skip_check_array=True)
+        return self
+
+    def transform(self, X):
+        """Return X with groups such as ``"group of 'patient': 7"``."""
+        check_is_fitted(self)
+        return X.assign(**{name: label_groups(X[name]) for name in X.columns})
 
 
 class MetadataCleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sklearn_skin.image import ImageCell, ImageDtype, has_image_suffix
 from sklearn_skin.preprocessing._columns import find_gaps
-from sklearn_skin.utils import list_names
+from sklearn_skin.utils import check_no_groups, list_names
 
 #: Texts that mean a gap in a column of numbers; case does not matter.
 MISSING_WORDS = (
@@ -139,6 +139,7 @@ def check_categories(column):
         If most texts are names of image files, or if there are so many different ones that none
         says anything of the next row.
     """
+    check_no_groups(column.to_frame(), "what comes after make_lesion_transformer()")
     known = column.dropna().astype(str)
     if len(known) and np.mean([has_image_suffix(text) for text in known]) > 0.5:
         raise ValueError(

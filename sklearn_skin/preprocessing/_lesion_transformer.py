@@ -11,6 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_skin.image import check_no_images
 from sklearn_skin.preprocessing._cleaning import (
     CategoryCleaner,
+    GroupLabeler,
     ImageLifter,
     NumberCleaner,
     NumberImputer,
@@ -165,8 +166,9 @@ def make_lesion_transformer(
         Corrections of the images, in order. A str is a correction with its defaults, one of
         'shades_of_gray', 'gray_world', 'clahe', 'remove_hair', 'center_crop', 'resize'.
     group_column : str or None, default=None
-        Column that tells which rows belong together. It passes through as it is, for
-        estimators that take `group_column`, and is never a feature.
+        Column that tells which rows belong together, for estimators that take `group_column`;
+        name it there, too. Its values become texts such as ``"group of 'patient': 7"``, which
+        others refuse, so that it is never a feature.
     drop : str or list of str, default=()
         Columns to leave out.
     imputation : {'simple', 'mean', 'neural'} or transformer, default='simple'
@@ -251,7 +253,7 @@ def make_lesion_transformer(
         blocks.append(("numeric", numeric, columns_of("numeric")))
         blocks.append(("categorical", categorical, columns_of("categorical")))
     if group_column is not None:
-        blocks.append(("group", "passthrough", _as_list(group_column)))
+        blocks.append(("group", GroupLabeler(), _as_list(group_column)))
     # A block's name in front would become part of the raw column that features are named after.
     transformer = LesionColumnTransformer(blocks, verbose_feature_names_out=False)
     return transformer.set_output(transform="pandas")

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "_fit_metadata": ["metadata_for_fit", "request_weights"],
         "_fit_validation": ["check_labelled", "check_validation_rows", "fit_with_validation"],
         "_folds": ["group_codes", "grouped_folds"],
+        "_groups": ["check_no_groups", "label_groups"],
         "_labels": ["LabelCodec"],
         "_optional": ["optional_import"],
         "_pipelines": ["split_pipeline"],
