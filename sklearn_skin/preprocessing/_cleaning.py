@@ -96,9 +96,10 @@ class NumberCleaner(MetadataCleaner):
     def fit(self, X, y=None):
         """Remember which columns hold a value, and say which hold texts."""
         validate_data(self, X, skip_check_array=True)
-        self.empty_ = [name for name in X.columns if np.isnan(self._numbers(X[name])).all()]
+        numbers = {name: self._numbers(X[name]) for name in X.columns}
+        self.empty_ = [name for name in X.columns if np.isnan(numbers[name]).all()]
         for name in X.columns:
-            check_numbers(X[name])
+            check_numbers(X[name], numbers[name])
         _warn_of_texts({name: _count_words(X[name]) for name in X.columns})
         return self
 

@@ -29,9 +29,12 @@ MISSING_WORDS = (
 )
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 _LEADING_ZERO = re.compile(r"0\d")
-# Names of columns whose whole numbers count nothing.
+# Words of a column's name, and names whose whole numbers count nothing.
+_BETWEEN_WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")
 _IDENTIFIER = re.compile(
-    r"(^|_)(id|identifier|mrn|patient|subject|lesion|case)(_?(id|no|nr|number))?$", re.IGNORECASE
+    r"(.* )?(ids?|u?uids?|guids?|identifiers?|mrn|accession ?(id|no|nr|number)?"
+    r"|(patient|subject|lesion|case) ?(ids?|no|nr|number)?)"
+    r"|patients|subjects|lesions|cases|index|unnamed( \d+)+"
 )
 # Of so many different texts one is no category: names of patients, of files, free text.
 _FEW, _MANY, _ROWS_EACH = 20, 100, 4
@@ -150,22 +153,28 @@ def check_categories(column):
         _check_identifier(column.name, known, "texts")
 
 
-def check_numbers(column):
+def check_numbers(column, numbers):
     """Raise an error for whole numbers that are names, by their column's name and their number.
 
     Parameters
     ----------
     column : Series
+    numbers : ndarray of float64
+        What was read from it.
 
     Raises
     ------
     ValueError
         It names the column.
     """
-    known = column.dropna()
-    whole = pd.api.types.is_integer_dtype(known.dtype)
-    if whole and _IDENTIFIER.search(str(column.name)):
-        _check_identifier(column.name, known, "numbers")
+    whole = (numbers == np.floor(numbers)) | np.isnan(numbers)
+    if whole.all() and _is_named_identifier(column.name):
+        _check_identifier(column.name, column[~np.isnan(numbers)], "numbers")
+
+
+def _is_named_identifier(name):
+    words = " ".join(_BETWEEN_WORDS.split(str(name))).strip().lower()
+    return _IDENTIFIER.fullmatch(words) is not None
 
 
 def _check_identifier(name, known, what):
@@ -173,7 +182,7 @@ def _check_identifier(name, known, what):
     if n_different > _MANY or _FEW <= n_different > len(known) / _ROWS_EACH:
         raise ValueError(
             f"column {name!r} holds {n_different} different {what} in {len(known)} rows, such as "
-            f"{known.iloc[0]!r}, and seems to be an identifier: name it in `group_column` or "
-            "`drop` (or in `image_columns` if it names images), or make it a column of dtype "
-            "category to keep it."
+            f"{list_names(known[:1])}, and seems to be an identifier: name it in `group_column` of "
+            "make_lesion_transformer() and of the network, or in `drop` (or in `image_columns` if "
+            "it names images), or make it a column of dtype category to keep it."
         )

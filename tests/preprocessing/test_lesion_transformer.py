@@ -270,7 +270,7 @@ def test_identifiers_are_refused(imputation, n_rows_each):  # FAILURES 42
     X = make_table(300)
     X["patient"] = [f"p{i // n_rows_each}" for i in range(300)]
     message = f"column 'patient' holds {300 // n_rows_each} different texts in 300 rows, such as "
-    with pytest.raises(ValueError, match=message + "'p0'.*`group_column` or `drop`"):
+    with pytest.raises(ValueError, match=message + "'p0'.*`group_column` of .* and of the"):
         make_lesion_transformer(imputation=imputation).fit(X)
     fitted = make_lesion_transformer(imputation=imputation, drop="patient", random_state=0).fit(X)
     assert not any("patient" in name for name in fitted.get_feature_names_out())

@@ -167,6 +167,17 @@ def test_what_is_no_value_is_refused_after_fit_too(column, values, message):
         ("patient", range(1000, 1090)),
         ("patient_id", np.repeat(np.arange(45), 2)),
         ("Lesion_No", range(90)),
+        ("patient_id", [float(i) for i in range(89)] + [np.nan]),
+        ("patient_id", [str(1000 + i) for i in range(90)]),
+        ("person_id", pd.Series(range(90), dtype=object)),
+        ("PatientID", range(90)),
+        ("Patient ID", range(90)),
+        ("patient-id", range(90)),
+        ("patients", range(90)),
+        ("image_uid", range(90)),
+        ("StudyInstanceUID", range(90)),
+        ("accession_number", range(90)),
+        ("Unnamed: 0", range(90)),
     ],
 )
 def test_identifiers_with_some_rows_each(name, values):
@@ -176,11 +187,24 @@ def test_identifiers_with_some_rows_each(name, values):
     assert list(make_lesion_transformer(drop=name).fit_transform(X)) == ["age"]
 
 
+def test_identifiers_are_shown_as_they_are():
+    X = pd.DataFrame({"patient": range(1000, 1040)})
+    message = (
+        "such as 1000, and seems to be an identifier: name it in `group_column` of "
+        r"make_lesion_transformer\(\) and of the network, or in `drop`"
+    )
+    with pytest.raises(ValueError, match=message):
+        make_lesion_transformer().fit(X)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
         ("size", range(1000, 1090)),
         ("n_lesions", range(90)),
+        ("patient_age", range(90)),
+        ("thyroid", range(90)),
+        ("case_id", np.arange(90) + 0.5),
         ("patient", [0, 1, 2] * 30),
         ("site", [f"site {i % 19}" for i in range(90)]),
         ("region", [f"region {i % 22}" for i in range(90)]),
