@@ -11,7 +11,7 @@ import pandas as pd
 
 from sklearn_skin.image import ImageCell, ImageDtype, has_image_suffix
 from sklearn_skin.preprocessing._columns import find_gaps
-from sklearn_skin.utils import check_no_groups, list_names
+from sklearn_skin.utils import check_no_groups, list_names, warn_user
 
 #: Texts that mean a gap in a column of numbers; case does not matter.
 MISSING_WORDS = (
@@ -36,8 +36,10 @@ _IDENTIFIER = re.compile(
     r"|(patient|subject|lesion|case) ?(ids?|no|nr|number)?)"
     r"|patients|subjects|lesions|cases|index|unnamed( \d+)+"
 )
-# Of so many different texts one is no category: names of patients, of files, free text.
+# Of so many different values few say anything of the next row.
 _FEW, _MANY, _ROWS_EACH = 20, 100, 4
+# Names of patients or of files and free text are nearly all different, whichever rows are taken.
+_NEARLY_ALL, _FEWEST_ROWS = 0.8, 10
 
 
 def kind_of(column, missing_words=MISSING_WORDS):
@@ -129,7 +131,7 @@ def _is_date(value):
 
 
 def check_categories(column):
-    """Raise an error for names of image files, and for identifiers, as categories.
+    """Raise an error for names of image files, and for identifiers; warn of many categories.
 
     Parameters
     ----------
@@ -139,8 +141,7 @@ def check_categories(column):
     Raises
     ------
     ValueError
-        If most texts are names of image files, or if there are so many different ones that none
-        says anything of the next row.
+        If most texts are names of image files, if they are groups, or if they are identifiers.
     """
     check_no_groups(column.to_frame(), "what comes after make_lesion_transformer()")
     known = column.dropna().astype(str)
@@ -149,8 +150,17 @@ def check_categories(column):
             f"column {column.name!r} holds names of image files, such as {known.iloc[0]!r}: name "
             "it in `image_columns`, or in `drop`."
         )
-    if not isinstance(column.dtype, pd.CategoricalDtype):
-        _check_identifier(column.name, known, "texts")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    _check_identifier(known, "texts")
+    n_different = known.nunique()
+    if _are_many(n_different, len(known)):
+        warn_user(
+            f"column {column.name!r} has {n_different} categories in {len(known)} rows, and each "
+            "becomes a feature: name it in `group_column` or `drop`, set `min_frequency` of its "
+            "encoder, or make it a column of dtype category, which has no warning.",
+            once=("many", column.name),
+        )
 
 
 def check_numbers(column, numbers):
@@ -168,20 +178,30 @@ def check_numbers(column, numbers):
         It names the column.
     """
     whole = (numbers == np.floor(numbers)) | np.isnan(numbers)
-    if whole.all() and _is_named_identifier(column.name):
-        _check_identifier(column.name, column[~np.isnan(numbers)], "numbers")
+    if whole.all() and _has_identifier_s_name(column):
+        _check_identifier(column[~np.isnan(numbers)], "numbers")
 
 
-def _is_named_identifier(name):
-    words = " ".join(_BETWEEN_WORDS.split(str(name))).strip().lower()
+def _has_identifier_s_name(column):
+    words = " ".join(_BETWEEN_WORDS.split(str(column.name))).strip().lower()
     return _IDENTIFIER.fullmatch(words) is not None
 
 
-def _check_identifier(name, known, what):
-    n_different = known.nunique()
-    if n_different > _MANY or _FEW <= n_different > len(known) / _ROWS_EACH:
+def _are_many(n_different, n_rows):
+    return n_different > _MANY or _FEW <= n_different > n_rows / _ROWS_EACH
+
+
+def _are_nearly_all(n_different, n_rows):
+    share = _NEARLY_ALL if n_rows >= _FEW else 1
+    return n_rows >= _FEWEST_ROWS and n_different >= share * n_rows
+
+
+def _check_identifier(known, what):
+    n_different, n_rows = known.nunique(), len(known)
+    named = _has_identifier_s_name(known) and _are_many(n_different, n_rows)
+    if named or _are_nearly_all(n_different, n_rows):
         raise ValueError(
-            f"column {name!r} holds {n_different} different {what} in {len(known)} rows, such as "
+            f"column {known.name!r} holds {n_different} different {what} in {n_rows} rows, such as "
             f"{list_names(known[:1])}, and seems to be an identifier: name it in `group_column` of "
             "make_lesion_transformer() and of the network, or in `drop` (or in `image_columns` if "
             "it names images), or make it a column of dtype category to keep it."

@@ -11,6 +11,8 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
 
@@ -32,6 +34,12 @@ def make_table():
     X.loc[::7, "age"] = np.nan
     X.loc[::5, "sex"] = None
     return X
+
+
+def fit_quietly(transformer, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return transformer.fit(X)
 
 
 def transform_quietly(transformer, X):
@@ -162,7 +170,9 @@ def test_what_is_no_value_is_refused_after_fit_too(column, values, message):
     ("name", "values"),
     [
         ("lesion", [f"L{i // 3}" for i in range(90)]),
-        ("ward", [f"P{i % 100}" for i in range(210)]),
+        ("code", [f"P{i % 80}" for i in range(100)]),
+        ("note", [f"free text {i}" for i in range(10)]),
+        ("patient", range(10)),
         ("case", [f"{i // 2:05d}" for i in range(90)]),
         ("patient", range(1000, 1090)),
         ("patient_id", np.repeat(np.arange(45), 2)),
@@ -208,10 +218,33 @@ def test_identifiers_are_shown_as_they_are():
         ("patient", [0, 1, 2] * 30),
         ("site", [f"site {i % 19}" for i in range(90)]),
         ("region", [f"region {i % 22}" for i in range(90)]),
+        ("doctor", [f"doctor {i}" for i in range(9)]),
+        ("doctor", [f"doctor {i % 9}" for i in range(10)]),
     ],
 )
 def test_other_columns_are_no_identifiers(name, values):
-    make_lesion_transformer().fit(pd.DataFrame({"age": 50.0, name: values}))
+    fit_quietly(make_lesion_transformer(), pd.DataFrame({"age": 50.0, name: values}))
+
+
+def test_many_categories_stay_whichever_rows_there_are():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": 50.0, "site": rng.permutation([f"site {i % 24}" for i in range(160)])})
+    transformer = make_lesion_transformer()
+    fit_quietly(transformer, X)
+    for n in (80, 48):
+        with pytest.warns(UserWarning, match=rf"'site' has \d\d categories in {n} rows, and each"):
+            transformer.fit(X[:n])
+    declared = X[:48].astype({"site": "category"})
+    fit_quietly(transformer, declared)
+    y = np.arange(160) % 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        model = make_pipeline(transformer, LogisticRegression())
+        cross_val_score(model, X, y, cv=KFold(2), error_score="raise")
+    assert sum("categories in" in str(w.message) for w in caught) == 1
+    clinics = pd.DataFrame({"age": 50.0, "clinic": [f"clinic {i % 120}" for i in range(12000)]})
+    with pytest.warns(UserWarning, match="'clinic' has 120 categories in 12000 rows"):
+        assert make_lesion_transformer().fit_transform(clinics).shape[1] == 121
 
 
 def test_missing_words_in_any_case():
