@@ -27,7 +27,24 @@ MISSING_WORDS = (
     "unk",
     "unknown",
 )
-_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+_MONTH = (
+    r"(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
+    r"|oct(ober)?|nov(ember)?|dec(ember)?)"
+)
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"  # 2024-01-31
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}){1,2}(?!\d)"  # 31.01.24
+    r"|(19|20)\d\d[-/](0[1-9]|1[0-2])$"  # 2024-01
+    rf"|\d{{1,2}}[-. ]+{_MONTH}[-., ]+(\d{{2}}){{1,2}}(?!\d)"  # 31 Jan 2024
+    rf"|{_MONTH}[-., ]+(\d{{1,2}}[-., ]+)?\d{{4}}(?!\d)",  # Jan 31, 2024
+    re.IGNORECASE,
+)
+# What may have been a number: 30,5 and 1,000 and <30 and 30 mm.
+_LIKE_NUMBER = re.compile(
+    r"[<>≤≥~]?=?\s*[-+]?(0|[1-9]\d*)([.,]\d{3})*([.,]\d+)?\s*"
+    r"(%|µm|um|mm|cm|mg|kg|ml|y|yrs?|years?|months?|weeks?|days?)?",
+    re.IGNORECASE,
+)
 _LEADING_ZERO = re.compile(r"0\d")
 # Words of a column's name, and names whose whole numbers count nothing.
 _BETWEEN_WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")
@@ -71,10 +88,7 @@ def kind_of(column, missing_words=MISSING_WORDS):
     known = column.dropna()
     known = known[np.logical_not(find_gaps(known, missing_words)).astype(bool)]
     if len(known) and np.mean([_is_date(value) for value in known]) > 0.5:
-        raise TypeError(
-            f"column {column.name!r} holds dates, such as {known.iloc[0]!r}: make a number of "
-            "them, such as the days since the first, or drop the column."
-        )
+        _refuse_dates(column.name, known.iloc[0])
     return "numeric" if len(known) and _are_numbers(known).mean() > 0.5 else "categorical"
 
 
@@ -91,7 +105,12 @@ def check_types(column):
         It names the column, and the row where the column's dtype is object.
     """
     dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+    if isinstance(dtype, pd.CategoricalDtype):
+        dates = [value for value in dtype.categories if isinstance(value, date)]
+        if dates:
+            _refuse_dates(column.name, str(dates[0]))
+        return
+    if pd.api.types.is_bool_dtype(dtype):
         return
     if pd.api.types.is_object_dtype(dtype):
         _check_values(column)
@@ -126,12 +145,19 @@ def _are_numbers(known):
     return np.isfinite(numbers) & ~names
 
 
+def _refuse_dates(name, example):
+    raise TypeError(
+        f"column {name!r} holds dates, such as {example!r}: make a number of them, such as the "
+        "days since the first, or drop the column."
+    )
+
+
 def _is_date(value):
     return isinstance(value, str) and _DATE.match(value.strip()) is not None
 
 
 def check_categories(column):
-    """Raise an error for names of image files, and for identifiers; warn of many categories.
+    """Raise an error for names of image files, and for identifiers; warn of doubtful ones.
 
     Parameters
     ----------
@@ -160,6 +186,14 @@ def check_categories(column):
             "becomes a feature: name it in `group_column` or `drop`, set `min_frequency` of its "
             "encoder, or make it a column of dtype category, which has no warning.",
             once=("many", column.name),
+        )
+    like_numbers = known[[_LIKE_NUMBER.fullmatch(text.strip()) is not None for text in known]]
+    if len(like_numbers) > 0.5 * len(known):
+        warn_user(
+            f"column {column.name!r} holds texts that look like numbers and are categories, such "
+            f"as {like_numbers.iloc[0]!r}: write them as numbers, without units and with a decimal "
+            "point, or make it a column of dtype category, which has no warning.",
+            once=("like numbers", column.name),
         )
 
 

@@ -1,6 +1,7 @@
 """The table's transformer under what real tables do."""
 
 import pickle
+import re
 import warnings
 from datetime import date
 
@@ -329,13 +330,29 @@ def test_a_category_may_be_called_unknown():
     assert "skin=unknown" in fit_quietly(make_lesion_transformer(), X).get_feature_names_out()
 
 
+DATES = [
+    "31.1.2020",
+    "31.01.20",
+    "1/31/20",
+    "2020-01",
+    "2020/12",
+    "2020/1/3 10:00",
+    "Jan 31, 2020",
+    "31 January 2020",
+    "31-Jan-20",
+    "May 2020",
+]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         (pd.Timestamp("2020-01-01"), "column 'visit' has dtype datetime64"),
         ([date(2020, 1, i + 1) for i in range(10)], "column 'visit' holds a date in row 'row0'"),
         (["2020-01-31"] * 10, "column 'visit' holds dates, such as '2020-01-31'"),
-        (["31.1.2020"] * 10, "column 'visit' holds dates, such as '31.1.2020'"),
+        *[([text] * 10, f"column 'visit' holds dates, such as '{text}'") for text in DATES],
+        (pd.Categorical(pd.to_datetime(["2020-01-31"] * 10)), "holds dates, such as '2020-01-31"),
+        (pd.Categorical([date(2020, 1, 31)] * 10), "holds dates, such as '2020-01-31'"),
         ([None, *[[1, 2]] * 9], "column 'visit' holds a list in row 'row1'"),
         ([{"a": 1}] * 10, "column 'visit' holds a dict in row 'row0'"),
         ([np.zeros((2, 2, 3), np.uint8)] * 10, "column 'visit' holds a ndarray in row 'row0'"),
@@ -345,6 +362,30 @@ def test_other_values_are_refused_by_name(values, message):
     X = make_table(10).assign(visit=values)
     with pytest.raises(TypeError, match=message):
         make_lesion_transformer(group_column="patient").fit(X)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1", "2b", "3a"],
+        ["marker 10", "may 10", "decade 2020"],
+        ["20-30", "30-40", "40+"],
+        ["1.2.3", "10.4", "1984-13"],
+        ["007", "012", "x"],
+        ["T1", "T2", "5 o'clock"],
+    ],
+)
+def test_categories_are_not_taken_for_dates_or_numbers(texts):
+    fit_quietly(make_lesion_transformer(), pd.DataFrame({"kind": texts * 4}))
+
+
+@pytest.mark.parametrize("text", ["30,5", "1,000", "0,5", "30 mm", "<30", "≥ 3.5 cm", "-3 %", "5y"])
+def test_texts_that_look_like_numbers_are_told_of(text):
+    X = pd.DataFrame({"size": [text, text, "flat"] * 4})
+    message = f"'size' holds texts that look like numbers and are categories, such as '{text}': "
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        make_lesion_transformer().fit(X)
+    fit_quietly(make_lesion_transformer(), X.astype("category"))
 
 
 def test_unseen_categories_are_told_of_once_per_fit_and_line():
