@@ -7,7 +7,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.preprocessing._columns import MISSING, as_numbers
+from sklearn_skin.preprocessing._columns import MISSING, as_numbers, find_gaps
 from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
 from sklearn_skin.preprocessing._kinds import (
     MISSING_WORDS,
@@ -100,7 +100,7 @@ class NumberCleaner(MetadataCleaner):
         self.empty_ = [name for name in X.columns if np.isnan(numbers[name]).all()]
         for name in X.columns:
             check_numbers(X[name], numbers[name])
-        _warn_of_texts({name: _count_words(X[name]) for name in X.columns})
+        _warn_of_texts({name: _count_words(X[name], self.missing_words) for name in X.columns})
         return self
 
     def transform(self, X):
@@ -218,14 +218,13 @@ def _case_matters(dtype):
     return len({text.casefold() for text in texts}) < len(texts)
 
 
-def _count_words(column):
-    """Return the texts of a column of numbers that are none, with their counts."""
+def _count_words(column, missing_words):
+    """Return the words for gaps in a column of numbers with their counts, None without texts."""
     texts = column[[isinstance(value, str) for value in column]]
     if len(texts) == 0:
         return None
-    texts = texts.str.strip()
-    texts = texts[texts != ""]
-    return texts[pd.to_numeric(texts, errors="coerce").isna()].value_counts()
+    words = texts[find_gaps(texts, missing_words)].str.strip()
+    return words[words != ""].value_counts()
 
 
 def _warn_of_texts(words):

@@ -189,8 +189,9 @@ def make_lesion_transformer(
     keep_empty_features : bool, default=True
         Whether columns without any value in `fit`, as may happen in a fold, keep their place;
         they are constant, whatever comes later. Otherwise a warning names them.
-    missing_words : sequence of str, default=("?", "-", "n/a", "na", "unknown", …)
-        Texts that are gaps where a column holds numbers; case does not matter.
+    missing_words : sequence of str or None, default=("?", "-", "n/a", "na", "unknown", …)
+        Texts that are gaps where a column holds numbers, None for no such texts; case does not
+        matter. ``["999"]`` is a gap in a column of texts; a column of numbers keeps its 999.
     image_root : str, path or None, default=None
         Folder that relative paths of lifted image columns start from.
     random_state : int, RandomState instance or None, default=None
@@ -231,8 +232,7 @@ def make_lesion_transformer(
     2  50.0         1.0       0.0
     """
     _check_option("categorical_imputation", categorical_imputation, CATEGORICAL_IMPUTATIONS)
-    if isinstance(missing_words, str):
-        raise ValueError(f"`missing_words` must be a list of texts; got {missing_words!r}.")
+    missing_words = _check_words(missing_words)
     image_columns = image_columns if image_columns == "auto" else _as_list(image_columns)
 
     others = [*_as_list(group_column), *_as_list(drop)]
@@ -356,6 +356,13 @@ def _named_steps(image_steps):
 def _check_option(name, value, options):
     if value not in options:
         raise ValueError(f"`{name}` must be one of {sorted(options)}; got {value!r}.")
+
+
+def _check_words(words):
+    words = () if words is None else words
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"`missing_words` must be a list of texts or None; got {words!r}.")
+    return words
 
 
 def _as_list(columns):

@@ -1,5 +1,6 @@
 """The transformer's steps: fast or replaced, they are what scikit-learn's would be."""
 
+import re
 import warnings
 from datetime import date
 
@@ -254,8 +255,26 @@ def test_missing_words_in_any_case():
     assert_allclose(out["size"][:3], [3, 4, 3.5])
     with pytest.raises(ValueError, match="'Keine Angabe' in row 2. .* named in `missing_words`"):
         make_lesion_transformer().fit(X)
-    with pytest.raises(ValueError, match="`missing_words` must be a list of texts; got 'unknown'"):
-        make_lesion_transformer(missing_words="unknown")
+
+
+@pytest.mark.parametrize("words", ["unknown", [-1], ["?", None]])
+def test_missing_words_are_texts(words):
+    message = f"`missing_words` must be a list of texts or None; got {words!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make_lesion_transformer(missing_words=words)
+
+
+def test_there_may_be_no_missing_words():
+    X = pd.DataFrame({"size": ["3", "4", "?"]})
+    with pytest.raises(ValueError, match="'size' must hold finite numbers; got '\\?' in row 2"):
+        make_lesion_transformer(missing_words=None).fit(X)
+
+
+def test_numbers_that_mean_a_gap_are_counted():
+    X = pd.DataFrame({"size": ["3", "999", " 999", "5", ""]})
+    transformer = make_lesion_transformer(missing_words=["999"], scale=False)
+    with pytest.warns(UserWarning, match=r"'size', with gaps for '999' \(2 times\)\."):
+        assert transformer.fit_transform(X)["size"].tolist() == [3, 4, 4, 5, 4]
 
 
 def test_a_table_without_rows_is_named():
