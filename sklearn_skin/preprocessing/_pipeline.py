@@ -6,6 +6,8 @@ import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+# scikit-learn has no public way to read a step's output; the other says which step has none to set.
 from sklearn.utils._set_output import _get_output_config, _safe_set_output
 from sklearn.utils.validation import check_is_fitted
 
@@ -84,7 +86,7 @@ class MetadataPipeline(Pipeline):
         -------
         X : DataFrame of shape (n, q)
         """
-        steps = [step for _, step in self.steps if step not in (None, "passthrough")]
+        steps = self._own_steps()
         if params or not self._makes_tables(steps):
             return super().transform(X, **params)
         check_is_fitted(self)
@@ -93,16 +95,21 @@ class MetadataPipeline(Pipeline):
             values = _for_arrays(step, keep_names=number == 0).transform(values)
         return pd.DataFrame(values, index=X.index, columns=self.get_feature_names_out())
 
+    def _own_steps(self):
+        return [step for _, step in self.steps if step not in (None, "passthrough")]
+
     def _set_outputs(self):
-        # A step that was put in later gives what the first one gives, so that names are kept.
-        output = _get_output_config("transform", self.steps[0][1])["dense"]
-        for _, step in self.steps[1:]:
-            _safe_set_output(step, transform=output)
+        # A step that was put in later gives what the others give, so that names are kept.
+        outputs = [_get_output_config("transform", step)["dense"] for step in self._own_steps()]
+        for output in [output for output in outputs if output != "default"][:1]:
+            for step in self._own_steps():
+                _safe_set_output(step, transform=output)
 
     def _makes_tables(self, steps):
-        """Whether all steps are plain, and their result is to be a table."""
+        """Whether there are steps, all are plain, and their result is to be a table."""
         return (
-            all(type(step) in _PLAIN for step in steps)
+            len(steps) > 0
+            and all(type(step) in _PLAIN for step in steps)
             and not any(getattr(step, "sparse_output", False) for step in steps)
             and _get_output_config("transform", steps[-1])["dense"] == "pandas"
         )
@@ -111,6 +118,7 @@ class MetadataPipeline(Pipeline):
 def _for_arrays(step, keep_names):
     """Return a shallow copy of a fitted step that takes and returns arrays without a warning."""
     bare = copy.copy(step)
+    # set_output() would write into the dict that the copy shares with the step.
     bare._sklearn_output_config = {"transform": "default"}
     if not keep_names:
         vars(bare).pop("feature_names_in_", None)

@@ -17,6 +17,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
 
+from sklearn_skin.image import as_images
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 N = 40
@@ -98,6 +99,29 @@ def test_arrays_between_the_steps_change_nothing():
             own = X[block.feature_names_in_]
             plain = Pipeline(block.steps).transform(own)
             pd.testing.assert_frame_equal(block.transform(own), plain)
+
+
+@pytest.mark.parametrize("none", ["passthrough", None])
+@pytest.mark.parametrize("names", [["clean"], ["clean", "impute"], ["clean", "impute", "scale"]])
+def test_steps_may_be_left_out(names, none):
+    X = make_table().fillna({"age": 50.0})
+    image = as_images([np.zeros((2, 2, 3), np.uint8)] * N)
+    transformer = make_lesion_transformer()
+    transformer.set_params(**{f"numeric__{name}": none for name in names})
+    out = transformer.fit_transform(X.assign(image=image))
+    assert str(out["image"].dtype) == "image"
+    pd.testing.assert_frame_equal(transformer.transform(X.assign(image=image)), out)
+    kept = X["age"] if "scale" in names else (X["age"] - X["age"].mean()) / X["age"].std(ddof=0)
+    assert_allclose(out["age"].astype(float), kept)
+
+
+def test_a_row_passes_as_arrays(monkeypatch):
+    X = make_table()
+    transformer = make_lesion_transformer().fit(X)
+    expected = transformer.transform(X)
+    # Where scikit-learn keeps a step's output otherwise, the slow way would be taken unseen.
+    monkeypatch.setattr(Pipeline, "transform", None)
+    pd.testing.assert_frame_equal(transform_quietly(transformer, X), expected)
 
 
 def test_fitted_steps_know_their_names_and_serve_alone():
