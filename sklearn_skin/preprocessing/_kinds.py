@@ -127,8 +127,10 @@ def _check_values(column):
     for row, value in column.dropna().items():
         if not isinstance(value, str | Real | Decimal | np.bool_ | PathLike):
             what = "a date" if isinstance(value, date) else f"a {type(value).__name__}"
-            raise TypeError(f"column {column.name!r} holds {what} in row {list_names([row])}: "
-                            "make a number or a text of it, or drop the column.")  # fmt: skip
+            raise TypeError(
+                f"column {column.name!r} holds {what} in row {list_names([row])}: make a number or "
+                "a text of it, or drop the column."
+            )
 
 
 def _are_numbers(known):

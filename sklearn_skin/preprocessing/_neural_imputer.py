@@ -290,12 +290,10 @@ class NeuralImputer(DocLinkMixin, TransformerMixin, BaseEstimator):
         order = rng.permutation(len(table))
         held, kept = table[order[:n_held]], table[order[n_held:]]
         self._code = self._make_code(kept)
-        self._weights = train(
-            self._code, kept, held, rng,
-            layers=tuple(self.hidden), epochs=self.max_epochs,
-            patience=self.patience, batch_size=self.batch_size, lr=self.lr,
-            mask_rate=self.mask_rate,
-        )  # fmt: skip
+        sizes = {"layers": tuple(self.hidden), "epochs": self.max_epochs}
+        names = ("patience", "batch_size", "lr", "mask_rate")
+        options = sizes | {name: getattr(self, name) for name in names}
+        self._weights = train(self._code, kept, held, rng, **options)
         if self._weights is not None:
             self._judge(held, np.isnan(table), rng)
         if self.fallback == "never":
