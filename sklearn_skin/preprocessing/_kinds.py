@@ -186,7 +186,7 @@ def check_categories(column):
         warn_user(
             f"column {column.name!r} has {n_different} categories in {len(known)} rows, and each "
             "becomes a feature: name it in `group_column` or `drop`, set `min_frequency` of its "
-            "encoder, or make it a column of dtype category, which has no warning.",
+            "encoder, or make it a column of dtype category to keep it without this warning.",
             once=("many", column.name),
         )
     like_numbers = known[[_LIKE_NUMBER.fullmatch(text.strip()) is not None for text in known]]
@@ -194,7 +194,7 @@ def check_categories(column):
         warn_user(
             f"column {column.name!r} holds texts that look like numbers and are categories, such "
             f"as {like_numbers.iloc[0]!r}: write them as numbers, without units and with a decimal "
-            "point, or make it a column of dtype category, which has no warning.",
+            "point, or make it a column of dtype category to keep it without this warning.",
             once=("like numbers", column.name),
         )
 
