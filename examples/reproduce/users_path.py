@@ -3,7 +3,7 @@ What a user of scikit-learn types, and what comes back: mistakes and convenience
 
 ``python examples/reproduce/users_path.py`` runs everything below in a fresh process and a folder of
 its own, as it would be typed: it prints each line with its results, warnings and errors, and at
-the end how many are as they should be (half a minute). ``--smallest`` runs the second topic.
+the end how many are as they should be (a minute). ``--smallest`` runs the second topic.
 """
 
 import argparse
@@ -104,6 +104,54 @@ LINES = {
             print(list(transformer.fit_transform(X.assign(patient=range(48))))[:3])
             """,
             r"^\['image', 'age', 'diameter'\]$",
+        ),
+    ],
+    "Numbers that name patients": [
+        (
+            "model.fit(X.assign(patient_id=np.arange(1000, 1048)), y)",
+            "ValueError: column 'patient_id' holds 48 different numbers in 48 rows, such as 1000,.*"
+            r"`group_column` of make_lesion_transformer\(\) and of the network, or in `drop`",
+        ),
+        (
+            "model.fit(X.assign(**{'Patient ID': [np.nan, *range(1001, 1048)]}), y)",
+            "ValueError: column 'Patient ID' holds 47 different numbers",
+        ),
+        (
+            "model.fit(X.assign(accession_number=[str(1000 + i) for i in range(48)]), y)",
+            "ValueError: column 'accession_number' holds 48 different numbers.* such as '1000'",
+        ),
+        (
+            """
+            named = X.assign(patient_id=np.arange(48) // 2 + 1000)
+            prep = make_lesion_transformer(group_column="patient_id")
+            make_pipeline(prep, JointFusionClassifier(**small)).fit(named, y)
+            """,
+            "ValueError: column 'patient_id' holds groups.*`group_column` of JointFusionClassifier",
+        ),
+        (
+            """
+            images_left_out = prep.set_params(image="drop")
+            make_pipeline(images_left_out, LogisticRegression()).fit(named, y)
+            """,
+            "ValueError: could not convert string to float: .*group of 'patient_id': 1000",
+        ),
+        (
+            """
+            prep = make_lesion_transformer(group_column="patient_id")
+            network = JointFusionClassifier(group_column="patient_id", **small)
+            grouped = make_pipeline(prep, network).fit(named, y)
+            print(abs(grouped.predict_proba(named) - grouped.predict_proba(X)).max() < 1e-6)
+            """,
+            "^True$",
+        ),
+        (
+            """
+            clinics = [f"clinic {i % 24}" for i in range(144)]
+            thrice = pd.concat([numbers] * 3).assign(clinic=clinics)
+            line = make_pipeline(make_lesion_transformer(), LogisticRegression())
+            print(cross_val_score(line, thrice, np.tile(y, 3), cv=2, error_score="raise").shape)
+            """,
+            r"^\(2,\)\sUserWarning: column 'clinic' has 24 categories in 72 rows.*dtype category",
         ),
     ],
     "Meta-estimators with routing": [
