@@ -86,7 +86,7 @@ class MetadataPipeline(Pipeline):
         -------
         X : DataFrame of shape (n, q)
         """
-        steps = self._own_steps()
+        steps = self._active_steps()
         if params or not self._makes_tables(steps):
             return super().transform(X, **params)
         check_is_fitted(self)
@@ -95,14 +95,15 @@ class MetadataPipeline(Pipeline):
             values = _for_arrays(step, keep_names=number == 0).transform(values)
         return pd.DataFrame(values, index=X.index, columns=self.get_feature_names_out())
 
-    def _own_steps(self):
+    def _active_steps(self):
         return [step for _, step in self.steps if step not in (None, "passthrough")]
 
     def _set_outputs(self):
         # A step that was put in later gives what the others give, so that names are kept.
-        outputs = [_get_output_config("transform", step)["dense"] for step in self._own_steps()]
-        for output in [output for output in outputs if output != "default"][:1]:
-            for step in self._own_steps():
+        outputs = [_get_output_config("transform", step)["dense"] for step in self._active_steps()]
+        output = next((output for output in outputs if output != "default"), None)
+        if output is not None:
+            for step in self._active_steps():
                 _safe_set_output(step, transform=output)
 
     def _makes_tables(self, steps):

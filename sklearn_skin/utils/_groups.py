@@ -54,7 +54,7 @@ def check_no_groups(X, reader):
     >>> from sklearn_skin.utils import check_no_groups
     >>> check_no_groups(pd.DataFrame({"site": ["arm", "leg"]}), "JointFusionClassifier")
     """
-    for name, column in X.select_dtypes(["object", "str"]).items():
+    for name, column in X.select_dtypes(["object", "str", "string"]).items():
         known = column.dropna()
         if len(known) and _is_label(known.iloc[0]):
             raise ValueError(

@@ -94,6 +94,9 @@ def test_who_does_not_know_the_groups_says_so(lesions, classifier, named):
     )
     with pytest.raises(ValueError, match=message):
         make_pipeline(prepare(), classifier).fit(X, y)
+    for dtype in ("str", "string"):
+        with pytest.raises(ValueError, match=message):
+            classifier.fit(prepare().fit_transform(X).astype({"patient_id": dtype}), y)
     # A table without images, which networks read as numbers.
     if named == "MetadataClassifier":
         with pytest.raises(ValueError, match=message):
