@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "_cell": ["ImageCell"],
         "_decoding": ["read_image"],
         "_dtype": ["ImageDtype"],
-        "_loading": ["load_pixels", "warn_unreadable"],
+        "_loading": ["load_pixels"],
         "_reader": ["PixelReader"],
         "_names": ["check_no_images", "has_image_suffix"],
         "_steps": ["ImageStep", "apply_steps"],

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import lmdb
@@ -37,9 +37,11 @@ _DAMAGE = (
 # one thread from closing a store that another one reads.
 _environments: dict[str, tuple[lmdb.Environment, int]] = {}
 _lock = threading.RLock()
-# Pages that are read count as memory of the process until the store is closed.
+# Pages that are read or written, and those around them that the kernel maps at once, count as
+# memory of the process until the store is closed.
 _mapped: dict[str, int] = {}
-_MOST_MAPPED = 32 * 2**20
+_MOST_MAPPED = 64 * 2**20
+_MAPPED_AROUND = 128 * 2**10
 
 
 def _forget() -> None:
@@ -82,13 +84,11 @@ def read(
                 return [None] * len(names)
             entries = store.open_db(_ENTRIES, transaction, create=False)
             values = [transaction.get(name, db=entries) for name in names]
-            _mapped[path] = _mapped.get(path, 0) + sum(len(v) for v in values if v is not None)
+            _count_mapped(path, values)
             return [None if v is None else unpack(i, v) for i, v in enumerate(values)]
 
     result = _attempt(path, max_bytes, work)
-    with _lock:
-        if _mapped.get(path, 0) > _MOST_MAPPED:
-            _close(path)
+    _unmap(path)
     return [None] * len(names) if result is None else result
 
 
@@ -98,10 +98,11 @@ def write(path: str, max_bytes: int, entries: Mapping[bytes, bytes]) -> None:
     for name, entry in entries.items():
         batch[name] = entry
         if sum(map(len, batch.values())) >= _BYTES_PER_TRANSACTION:
-            _attempt(path, max_bytes, _write_work(max_bytes, batch))
+            _attempt(path, max_bytes, _write_work(path, max_bytes, batch))
             batch = {}
     if batch:
-        _attempt(path, max_bytes, _write_work(max_bytes, batch))
+        _attempt(path, max_bytes, _write_work(path, max_bytes, batch))
+    _unmap(path)
 
 
 def clear(path: str, max_bytes: int) -> None:
@@ -128,10 +129,13 @@ def count(path: str, max_bytes: int) -> int:
     return _attempt(path, max_bytes, work) or 0
 
 
-def _write_work(max_bytes: int, new: Mapping[bytes, bytes]) -> Callable[[lmdb.Environment], None]:
+def _write_work(
+    path: str, max_bytes: int, new: Mapping[bytes, bytes]
+) -> Callable[[lmdb.Environment], None]:
     def work(store: lmdb.Environment) -> None:
         with store.begin(write=True) as transaction:
             entries, order = (store.open_db(name, transaction) for name in (_ENTRIES, _ORDER))
+            _count_mapped(path, new.values())
             for name, entry in new.items():
                 if len(entry) > max_bytes:
                     continue
@@ -142,6 +146,18 @@ def _write_work(max_bytes: int, new: Mapping[bytes, bytes]) -> Callable[[lmdb.En
                 transaction.put(name, entry, db=entries)
 
     return work
+
+
+def _count_mapped(path: str, entries: Iterable[Any]) -> None:
+    sizes = [len(entry) + _MAPPED_AROUND for entry in entries if entry is not None]
+    _mapped[path] = _mapped.get(path, 0) + sum(sizes)
+
+
+def _unmap(path: str) -> None:
+    """Close a store of which much is mapped; the next transaction opens it again."""
+    with _lock:
+        if _mapped.get(path, 0) > _MOST_MAPPED:
+            _close(path)
 
 
 def _append(transaction: lmdb.Transaction, order: Any, name: bytes) -> None:

@@ -1,12 +1,11 @@
 """Pixels of a whole image column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sklearn_skin.image._reader import PixelReader
-from sklearn_skin.utils import warn_user
 
 
 def load_pixels(
@@ -78,18 +77,5 @@ def load_pixels(
     pixels = np.empty((len(reader), *reader.size, 3), dtype=np.uint8)
     if on_error == "raise":
         return reader.read(np.arange(len(reader)), pixels), reader.present
-    failures = dict(reader.fill(np.arange(len(reader)), pixels))
-    reader.present[list(failures)] = False
-    warn_unreadable(reader, failures)
+    reader.leave_out(dict(reader.fill(np.arange(len(reader)), pixels)))
     return pixels, reader.present
-
-
-def warn_unreadable(reader: PixelReader, failures: Mapping[int, Exception]) -> None:
-    """Tell how many images of a column cannot be read, and the first of them."""
-    if failures:
-        first = min(failures)
-        warn_user(
-            f"{len(failures)} of {len(reader)} images cannot be read and are treated as missing; "
-            f"the first: {reader.describe(first, failures[first])}",
-            once=("unreadable", reader.column),
-        )

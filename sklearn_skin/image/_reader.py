@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from sklearn_skin.image._array import as_images
 from sklearn_skin.image._cache import KEY_BYTES, as_cache, hash_bytes, make_key
 from sklearn_skin.image._decoding import as_size, decode, read_bytes, resize_pixels
 from sklearn_skin.image._steps import apply_steps
-from sklearn_skin.utils import list_names
+from sklearn_skin.utils import list_names, warn_user
 
 # Part of every key: raise it when decoding, a correction or resizing changes its result.
 _VERSION = 1
@@ -155,10 +155,20 @@ class PixelReader:
 
     def fail(self, row: int, error: Exception) -> NoReturn:
         """Raise the error of a row, with the row's name and the column's."""
-        raise ImageDecodeError(f"{self.describe(row, error)}\n{self.advice}".rstrip()) from error
+        raise ImageDecodeError(f"{self._describe(row, error)}\n{self.advice}".rstrip()) from error
 
-    def describe(self, row: int, error: Exception) -> str:
-        """Return what is wrong with the image of a row."""
+    def leave_out(self, failures: Mapping[int, Exception]) -> None:
+        """Take rows whose images cannot be read for missing, and say how many they are."""
+        if failures:
+            self.present[list(failures)] = False
+            first = min(failures)
+            warn_user(
+                f"{len(failures)} of {len(self)} images cannot be read and are treated as missing; "
+                f"the first: {self._describe(first, failures[first])}",
+                once=("unreadable", self.column),
+            )
+
+    def _describe(self, row: int, error: Exception) -> str:
         label = list_names([int(row) if self.row_names is None else self.row_names[row]])
         return f"row {label}" + (f", column {self.column!r}" if self.column else "") + f": {error}"
 

@@ -3,8 +3,8 @@
 from sklearn_skin.modules import MetadataNet, make_backbone
 from sklearn_skin.neural_network._base import BaseNetwork
 from sklearn_skin.neural_network._parameters import ImageParameters
-from sklearn_skin.neural_network._table import find_image_columns
-from sklearn_skin.utils import Choice, list_names
+from sklearn_skin.neural_network._table import check_images, find_image_columns
+from sklearn_skin.utils import Choice
 
 # A backbone and neighbours of its family, which a search may try in its place.
 _FAMILIES = (
@@ -135,14 +135,7 @@ class BaseImageNetwork(BaseNetwork):
 
     def _find_images(self, X):
         images = find_image_columns(X, self.image_columns)
-        # A table without names is an array of numbers, as scikit-learn's checks pass it.
-        named = any(isinstance(name, str) for name in getattr(X, "columns", ()))
-        if not images and named and isinstance(self.image_columns, str):
-            raise ValueError(
-                f"{type(self).__name__} finds no image in X, whose columns are "
-                f"{list_names(X.columns)}. Name columns of paths in `image_columns` of "
-                "make_lesion_transformer; with image_columns=[] it learns from metadata alone."
-            )
+        check_images(images, X, self.image_columns, self)
         return images
 
     def _choose(self, images, metadata):

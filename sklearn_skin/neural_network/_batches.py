@@ -14,7 +14,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from sklearn_skin.image import PixelReader, warn_unreadable
+from sklearn_skin.image import PixelReader
 from sklearn_skin.utils import list_names
 
 # Pixels that the cache does not hold stay in memory for the whole fit, up to this size.
@@ -22,22 +22,23 @@ MAX_BYTES_IN_MEMORY = 2 * 1024**3
 _ROWS_AT_ONCE = 256
 
 
+_LEAVE_OUT = "Nothing else is known of such rows: leave them out."
 # What can be done about images, by whether the network learns a stand-in for missing ones.
 _UNREADABLE = {
     False: 'on_error="missing" with allow_missing_images=True takes such images for missing.',
     True: 'on_error="missing" takes such images for missing.',
 }
 _LACKING = {
-    False: "allow_missing_images=True lets a network learn a stand-in for them where something "
-    "else of the row is known.",
-    True: "Nothing else is known of them: leave these rows out.",
+    False: "allow_missing_images=True lets a network learn a stand-in for them.",
+    True: _LEAVE_OUT,
 }
 
 
 class LesionDataset(Dataset):
     """Rows of a `LesionTable` as batches of tensors.
 
-    `advice` ends errors about images, where what a network can do about them is not there.
+    `missing_ok` is for networks with a stand-in for missing images; `empty_ok` says that a row may
+    then have nothing at all.
 
     A batch is a pair: a dict with ``images`` uint8 (n, k, h, w, 3), ``present`` bool (n, k),
     ``repeated`` bool (n,), ``metadata`` float32 (n, p), ``rows`` int64 (n,), perhaps
@@ -53,8 +54,8 @@ class LesionDataset(Dataset):
         codes=None,
         sample_weight=None,
         missing_ok=False,
+        empty_ok=False,
         on_error="raise",
-        advice=None,
     ):
         self.table = table
         self.size = size
@@ -62,9 +63,9 @@ class LesionDataset(Dataset):
         self.codes = codes
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
-        self.advice = advice
+        self.empty_ok = empty_ok or table.metadata.shape[1] > 0
         self.features: list[Tensor] | None = None
-        names = {"row_names": table.row_names, "advice": advice or _UNREADABLE[missing_ok]}
+        names = {"row_names": table.row_names, "advice": self._advise(_UNREADABLE)}
         self.readers = [
             PixelReader(images, size, cache=cache, column=column, **names)
             for column, images in table.images.items()
@@ -138,19 +139,23 @@ class LesionDataset(Dataset):
                 pixels = self._make_pixels(len(rows)) if kept is None else kept[start:][: len(rows)]
                 found = reader.fill(rows, pixels[:, column])
                 failures |= {int(rows[i]): error for i, error in found}
-            reader.present[list(failures)] = False
-            warn_unreadable(reader, failures)
+            reader.leave_out(failures)
 
     def _check_missing(self):
-        needed = self.present.any(axis=1) if self.missing_ok else self.present.all(axis=1)
-        if self.missing_ok and self.table.metadata.shape[1]:
+        if self.missing_ok and self.empty_ok:
             return
+        needed = self.present.any(axis=1) if self.missing_ok else self.present.all(axis=1)
         if not needed.all():
             rows = self.table.row_names[~needed]
             raise ValueError(
                 f"{len(rows)} rows lack an image in {list(self.table.images)}: {list_names(rows)}. "
-                f"{self.advice or _LACKING[self.missing_ok]}"
+                f"{self._advise(_LACKING)}"
             )
+
+    def _advise(self, by_stand_in):
+        """Return what can be done about a row whose image is missing or cannot be read."""
+        alone = len(self.table.images) == 1 and not self.empty_ok
+        return _LEAVE_OUT if alone else by_stand_in[self.missing_ok]
 
 
 class Batch:

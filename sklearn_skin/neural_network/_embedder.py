@@ -13,8 +13,13 @@ from sklearn_skin.neural_network._batches import Batches, LesionDataset
 from sklearn_skin.neural_network._fitting import seeded
 from sklearn_skin.neural_network._parameters import ImageParameters, NetworkParameters
 from sklearn_skin.neural_network._precision import choose_precision
-from sklearn_skin.neural_network._recipe import as_pair, find_device
-from sklearn_skin.neural_network._table import find_image_columns, learn_columns, read_columns
+from sklearn_skin.neural_network._recipe import as_pair, check_tolerance, find_device
+from sklearn_skin.neural_network._table import (
+    check_images,
+    find_image_columns,
+    learn_columns,
+    read_columns,
+)
 from sklearn_skin.utils import DocLinkMixin
 
 
@@ -40,6 +45,11 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         Arithmetic of the backbone; "auto" is "bf16" where that is faster, as in the networks.
     device : str, default="auto"
         A torch device; "auto" is the GPU where there is one.
+    allow_missing_images : bool, default=False
+        Whether images may be missing; their features are NaN, for an imputer to fill.
+    on_error : {"raise", "missing"}, default="raise"
+        What to do about images that cannot be read: "missing" takes them for missing, with a
+        warning.
     cache_dir : "auto", path or None, default="auto"
         Where decoded pixels are kept; None keeps none.
     random_state : int, RandomState instance or None, default=None
@@ -71,8 +81,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         name: (ImageParameters.constraints | NetworkParameters.constraints)[name]
         for name in (
-            "image_columns backbone weights image_size batch_size precision device cache_dir"
-            " random_state"
+            "image_columns backbone weights image_size batch_size precision device "
+            "allow_missing_images on_error cache_dir random_state"
         ).split()
     }
 
@@ -86,6 +96,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         batch_size=32,
         precision="auto",
         device="auto",
+        allow_missing_images=False,
+        on_error="raise",
         cache_dir="auto",
         random_state=None,
     ):
@@ -96,6 +108,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.precision = precision
         self.device = device
+        self.allow_missing_images = allow_missing_images
+        self.on_error = on_error
         self.cache_dir = cache_dir
         self.random_state = random_state
 
@@ -115,7 +129,9 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
+        check_tolerance(self.on_error, self.allow_missing_images)
         self.image_columns_ = find_image_columns(X, self.image_columns)
+        check_images(self.image_columns_, X, self.image_columns, self)
         if not self.image_columns_:
             validate_data(self, X)
             return self
@@ -157,7 +173,9 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
             table,
             as_pair(self.image_size),
             cache=PixelCache(self.cache_dir),
-            advice="ImageEmbedder needs every image: leave such rows out.",
+            missing_ok=self.allow_missing_images,
+            empty_ok=True,
+            on_error=self.on_error,
         )
         device = next(self.module_.parameters()).device
         parts = []
@@ -165,6 +183,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         with torch.inference_mode(), autocast:
             for batch in Batches(dataset, self.batch_size, device):
                 vectors = [self.module_.pool(self.module_(column)) for column in batch.images]
+                for column, vector in enumerate(vectors):
+                    vector[~batch.present[:, column]] = torch.nan
                 parts.append(torch.cat(vectors, dim=1).float().cpu().numpy())
         names = self.get_feature_names_out()[: len(self.image_columns_) * self._width()]
         features = pd.DataFrame(np.concatenate(parts), columns=names, index=X.index)

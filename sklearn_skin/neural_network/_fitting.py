@@ -70,6 +70,8 @@ def train(module, criterion, data, recipe, make_train_set):
     # A sampler draws rows as often as they weigh; the loss must not weigh them again.
     in_loss = None if recipe.sampler == "balanced" else rows.weight
     train_set = make_train_set(rows.table, recipe, rows.codes, in_loss)
+    if train_set.readers and not train_set.present.any():
+        raise ValueError(f"no row has an image in {list(rows.table.images)}: none can be learnt.")
     valid_set = None
     if held_out is not None:
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)

@@ -141,7 +141,12 @@ def _check_contradictions(given):
         raise ValueError(
             "`sampler` and `class_weight` both correct the class imbalance; set one to None."
         )
-    if given["on_error"] == "missing" and not given["allow_missing_images"]:
+    check_tolerance(given["on_error"], given["allow_missing_images"])
+
+
+def check_tolerance(on_error, allow_missing_images):
+    """Raise an error where unreadable images are to be missing, which they may not be."""
+    if on_error == "missing" and not allow_missing_images:
         raise ValueError("on_error='missing' needs allow_missing_images=True.")
 
 

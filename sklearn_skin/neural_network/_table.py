@@ -118,6 +118,18 @@ def find_metadata_columns(X, image_columns, group_column):
     ]
 
 
+def check_images(images, X, image_columns, estimator):
+    """Raise an error where an estimator that is for images finds none in a table."""
+    # A table without names is an array of numbers, as scikit-learn's checks pass it.
+    named = any(isinstance(name, str) for name in getattr(X, "columns", ()))
+    if not images and named and isinstance(image_columns, str):
+        raise ValueError(
+            f"{type(estimator).__name__} finds no image in X, whose columns are "
+            f"{list_names(X.columns)}. Name columns of paths in `image_columns` of "
+            "make_lesion_transformer; with image_columns=[] it does without images."
+        )
+
+
 def learn_columns(X, images, metadata, group_column, estimator):
     """Return the columns to read from a table, in fit and ever after."""
     check_table(X)

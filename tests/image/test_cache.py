@@ -264,6 +264,7 @@ def test_arrays_are_copied_to_where_they_are_wanted(folder):
 
 def test_reading_much_does_not_map_all_of_it_for_good(folder, monkeypatch):
     monkeypatch.setattr(_lmdb, "_MOST_MAPPED", 1000)
+    monkeypatch.setattr(_lmdb, "_MAPPED_AROUND", 100)
     cache = PixelCache(folder)
     cache.put_many({bytes([i]): np.full(400, i, np.uint8) for i in range(9)})
     for i in range(9):

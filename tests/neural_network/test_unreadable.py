@@ -1,5 +1,7 @@
 """Images that cannot be read: an error that says what to do, or missing images."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,14 +74,48 @@ def test_rows_are_named_as_users_write_them(table):
 
 
 @pytest.mark.parametrize("gap", ["unreadable", "missing"])
-def test_an_embedder_advises_what_it_has(table, gap):
+def test_an_embedder_has_nan_for_images_that_are_not_there(table, gap):
     X = table[0]
     if gap == "missing":
         X = X.assign(image=X["image"].where(~X.index.isin([3, 7])))
-    embedder = ImageEmbedder(backbone="test_resnet", weights=None, image_size=32, cache_dir=None)
-    with pytest.raises(ValueError, match="leave such rows out") as info:
+    options = {"backbone": "test_resnet", "weights": None, "image_size": 32, "cache_dir": None}
+    embedder = ImageEmbedder(**options, random_state=0)
+    with pytest.raises(ValueError, match="allow_missing_images=True") as info:
         embedder.fit_transform(X)
-    assert "on_error" not in str(info.value) and "allow_missing" not in str(info.value)
+    assert ("on_error" in str(info.value)) == (gap == "unreadable")
+    embedder.set_params(allow_missing_images=True, on_error="missing")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "2 of 16 images cannot be read")
+        features = embedder.fit_transform(X)
+    assert np.flatnonzero(features.isna().any(axis=1)).tolist() == [3, 7]
+    assert features.drop(columns="age").iloc[[3, 7]].isna().all(axis=None)
+    good = X[~X.index.isin([3, 7])]
+    assert_allclose(features.drop([3, 7]), embedder.transform(good), atol=1e-5)
+
+
+def test_an_embedder_without_an_image_is_told(table):
+    embedder = ImageEmbedder(backbone="test_resnet", weights=None)
+    with pytest.raises(ValueError, match="ImageEmbedder finds no image in X, .*'age'"):
+        embedder.fit(table[0][["age"]])
+    with pytest.raises(ValueError, match="on_error='missing' needs allow_missing_images=True"):
+        embedder.set_params(on_error="missing").fit(table[0])
+    embedder.set_params(on_error="raise", image_columns=[])
+    assert embedder.fit_transform(table[0][["age"]]).shape == (16, 1)
+
+
+def test_where_every_image_is_missing_nothing_can_be_learnt(table):
+    X, y = table
+    X = X.assign(image=as_images([None] * len(X)))
+    with pytest.raises(ValueError, match=r"no row has an image in \['image'\]"):
+        make_net(allow_missing_images=True).fit(X, y)
+
+
+def test_an_unreadable_file_of_which_nothing_else_is_known_is_to_be_left_out(table):
+    X, y = table
+    net = ImageClassifier(**SETTINGS, cache_dir=None)
+    with pytest.raises(ImageDecodeError, match="row 3(.|\n)*leave them out") as info:
+        net.fit(X[["image"]], y)
+    assert "on_error" not in str(info.value)
 
 
 def test_rows_of_which_nothing_is_known_are_left_out(table):
