@@ -77,6 +77,8 @@ def train(module, criterion, data, recipe, make_train_set):
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
     # Before anything is precomputed: it moves the network to its device.
     net.initialize()
+    # The layout that the images come in; otherwise every batch lays the weights out anew.
+    net.module_.to(memory_format=torch.channels_last)
     keep_features(net, recipe, [train_set, valid_set])
     epochs = recipe.max_epochs
     if recipe.checkpoint_dir is not None:
