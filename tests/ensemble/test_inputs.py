@@ -28,7 +28,7 @@ from sklearn_skin.ensemble._second_stage import (
     cross_fit_second_stage,
     fit_second_stage,
 )
-from sklearn_skin.utils import LabelCodec
+from sklearn_skin.utils import LabelCodec, label_groups
 
 LINEAR = LogisticRegression(max_iter=300)
 PAIR = [("linear", LINEAR), ("bayes", GaussianNB())]
@@ -353,3 +353,15 @@ def test_a_second_stage_need_not_call_itself_a_classifier():
     model = FusionM4NetClassifier(PAIR, NearestMean(), cv=2, random_state=0).fit(X, y)
     assert isinstance(model.second_stage_[0], NearestMean)
     assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+@BOTH
+def test_groups_that_nobody_is_told_of_are_no_feature(make):
+    X, y = blobs(60)
+    table = pd.DataFrame({"a": X[:, 0], "patient": np.arange(60) // 2})
+    table["patient"] = label_groups(table["patient"])
+    with pytest.raises(ValueError, match=f"in `group_column` of {type(make()).__name__}, too"):
+        make([("prior", Prior())]).fit(table, y)
+    # A member that names the column knows what it is.
+    model = make([("prior", Prior("patient"))]).fit(table, y)
+    assert_allclose(model.predict_proba(table).sum(axis=1), 1)
