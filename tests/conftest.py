@@ -44,3 +44,19 @@ def real_data():
         return cache / name
 
     return find
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded."""
+    from sklearn_skin.image import _reader
+
+    names = []
+    decode = _reader.decode
+
+    def watch(data, name, *args):
+        names.append(name)
+        return decode(data, name, *args)
+
+    monkeypatch.setattr(_reader, "decode", watch)
+    return names

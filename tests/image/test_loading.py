@@ -35,20 +35,6 @@ def cache(request, tmp_path):
     return PixelCache(tmp_path / "cache" if request.param else None)
 
 
-@pytest.fixture
-def decoded(monkeypatch):
-    """Names of the files that are decoded."""
-    names = []
-    decode = _reader.decode
-
-    def watch(data, name, *args):
-        names.append(name)
-        return decode(data, name, *args)
-
-    monkeypatch.setattr(_reader, "decode", watch)
-    return names
-
-
 @pytest.mark.parametrize("size", [32, (30, 50), 400])
 def test_rows_are_what_read_image_gives(paths, cache, size):
     pixels, present = load_pixels(as_images(paths), size, cache=cache)

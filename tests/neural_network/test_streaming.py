@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from sklearn_skin.image import _reader, as_images
+from sklearn_skin.image import as_images
 from sklearn_skin.neural_network import ImageClassifier, ImageEmbedder
 from sklearn_skin.neural_network._batches import LesionDataset
 from sklearn_skin.neural_network._table import learn_columns, read_columns
@@ -21,19 +21,6 @@ def table(tmp_path):
         paths.append(tmp_path / f"{i}.png")
         Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(paths[-1])
     return pd.DataFrame({"image": as_images(paths)}), np.arange(20) % 2
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    names = []
-    decode = _reader.decode
-
-    def watch(data, name, *args):
-        names.append(name)
-        return decode(data, name, *args)
-
-    monkeypatch.setattr(_reader, "decode", watch)
-    return names
 
 
 def make_net(cache_dir, **settings):
