@@ -142,6 +142,7 @@ class DermiResNet(nn.Module):
         )
         self.out_features = channels[-1]
         self.vector_features = vector_features
+        self.parts = [["stem"], *([f"stages.{k}"] for k in range(len(channels)))]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images `x` (n, 3, h, w) to feature maps (n, d, h/16, w/16)."""

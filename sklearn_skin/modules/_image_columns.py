@@ -24,6 +24,11 @@ class ImageColumns(nn.Module):
     share_backbone : bool, default=False
         Use the only backbone for every column.
 
+    Attributes
+    ----------
+    as_vectors : bool
+        Whether only the pooled vectors are read; set by who reads them.
+
     Raises
     ------
     ValueError
@@ -34,7 +39,7 @@ class ImageColumns(nn.Module):
     >>> import torch
     >>> from sklearn_skin.modules import make_backbone
     >>> columns = ImageColumns([make_backbone("resnet10t")], 2, share_backbone=True).eval()
-    >>> maps = columns.features([torch.rand(3, 3, 32, 32)] * 2)
+    >>> maps = columns.finish(columns.start([torch.rand(3, 3, 32, 32)] * 2))
     >>> columns.pool(maps).shape
     torch.Size([3, 1024])
     """
@@ -55,8 +60,8 @@ class ImageColumns(nn.Module):
                 f"share_backbone={share_backbone}; got {len(backbones)}."
             )
         self.backbones = nn.ModuleList(backbones)
-        self.map_widths = [self._backbone(j).out_features for j in range(self.n_images)]
-        self.map_features = sum(self.map_widths)
+        self.map_features = sum(self._backbone(j).out_features for j in range(self.n_images))
+        self.as_vectors = False
 
     def _backbone(self, column: int) -> Backbone:
         # A shared backbone is the first and the last for every column.
@@ -70,13 +75,42 @@ class ImageColumns(nn.Module):
         return sum(self._backbone(j).vector_features for j in range(self.n_images))
 
     @property
-    def frozen(self) -> bool:
-        """Whether no weight of any backbone is trained."""
-        return all(self._backbone(j).frozen for j in range(self.n_images))
+    def widths(self) -> list[int]:
+        """Channels of each column's map, or lengths of its vector with `as_vectors`."""
+        found = [self._backbone(j) for j in range(self.n_images)]
+        return [b.vector_features if self.as_vectors else b.out_features for b in found]
 
-    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Map k images (n, 3, h, w), pixels in [0, 1], to k feature maps."""
-        return [self._backbone(j)(image) for j, image in enumerate(images)]
+    @property
+    def sources(self) -> list[tuple[nn.Module, str]]:
+        """Per column the backbone that `start` runs, and how far; empty where it runs nothing."""
+        found = [self._backbone(j) for j in range(self.n_images)]
+        how = [self._what(backbone) for backbone in found]
+        return list(zip(found, how)) if all(how) else []
+
+    def _what(self, backbone: Backbone) -> str:
+        if backbone.frozen:
+            return "vector" if self.as_vectors else "map"
+        n_parts = backbone.n_frozen_parts
+        return f"{n_parts} parts" if n_parts else ""
+
+    def start(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Map k images (n, 3, h, w), pixels in [0, 1], as far as no training changes it."""
+        return [self._start(self._backbone(j), image) for j, image in enumerate(images)]
+
+    def _start(self, backbone: Backbone, image: Tensor) -> Tensor:
+        if not backbone.frozen:
+            return backbone.start(image, backbone.n_frozen_parts)
+        return backbone.pool(backbone(image)) if self.as_vectors else backbone(image)
+
+    def finish(self, started: Sequence[Tensor]) -> list[Tensor]:
+        """Map what `start` returned to k feature maps, or to vectors with `as_vectors`."""
+        return [self._finish(self._backbone(j), part) for j, part in enumerate(started)]
+
+    def _finish(self, backbone: Backbone, started: Tensor) -> Tensor:
+        if backbone.frozen:
+            return started
+        maps: Tensor = backbone(started, backbone.n_frozen_parts)
+        return backbone.pool(maps) if self.as_vectors else maps
 
     def join(self, maps: Sequence[Tensor]) -> Tensor:
         """Concatenate k maps into one (n, sum of channels, h', w')."""
@@ -91,9 +125,11 @@ class ImageColumns(nn.Module):
         ]
         return torch.cat(same, dim=1)
 
-    def pool(self, maps: Sequence[Tensor]) -> Tensor:
-        """Concatenate the vectors of k maps into one (n, sum of lengths)."""
-        return torch.cat([self._backbone(j).pool(image) for j, image in enumerate(maps)], dim=1)
+    def pool(self, finished: Sequence[Tensor]) -> Tensor:
+        """Concatenate the vectors of what `finish` returned into one (n, sum of lengths)."""
+        if self.as_vectors:
+            return torch.cat(list(finished), dim=1)
+        return torch.cat([self._backbone(j).pool(maps) for j, maps in enumerate(finished)], dim=1)
 
     def drop_vector(self) -> None:
         """Leave out the backbones' weights between map and vector, where nothing calls `pool`."""

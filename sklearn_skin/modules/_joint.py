@@ -116,13 +116,6 @@ class JointFusionNet(LesionNetwork):
         if not self.images.n_images and not n_metadata:
             raise ValueError("A network needs image columns or metadata features; got neither.")
         self.n_metadata = n_metadata
-        self.missing = MissingModality(
-            self.images.map_widths,
-            n_metadata,
-            metadata_groups,
-            allow_missing_images=allow_missing_images,
-            modality_dropout=modality_dropout,
-        )
         self.image_dropout = nn.Dropout(image_dropout)
         options = fusion_options or {}
         self._choose_inputs(fusion, options, fusion_metadata)
@@ -130,6 +123,13 @@ class JointFusionNet(LesionNetwork):
         if find_fusion(fusion).uses_groups and self.reads_raw:
             options = {"metadata_groups": metadata_groups} | options
         self._add_fusion(fusion, options, metadata_hidden)
+        self.missing = MissingModality(
+            self.images.widths,
+            n_metadata,
+            metadata_groups,
+            allow_missing_images=allow_missing_images,
+            modality_dropout=modality_dropout,
+        )
         widths = self._widths()
         # With one modality there is nothing to fuse, and its own branch is the last one.
         self.branches = tuple(widths) if self._individual else tuple(widths)[-1:]
@@ -171,6 +171,7 @@ class JointFusionNet(LesionNetwork):
         self.pools = self._individual or self.fusion is None or self.takes == "vector"
         if not self.pools:
             self.images.drop_vector()
+        self.images.as_vectors = self.fusion is None or self.takes == "vector"
 
     def _widths(self) -> dict[str, int]:
         """Return the length of each branch's feature, the fused one last."""
@@ -182,28 +183,23 @@ class JointFusionNet(LesionNetwork):
         return widths
 
     @property
-    def frozen(self) -> bool:
-        """Whether `features` gives the same maps in every epoch, so that they can be kept."""
-        return self.images.frozen
-
-    @property
-    def feature_module(self) -> nn.Module:
-        """The backbones."""
-        return self.images
+    def feature_sources(self) -> list[tuple[nn.Module, str]]:
+        """The backbones, where no weight of their first part is trained."""
+        return self.images.sources
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Map k images (n, 3, h, w), pixels in [0, 1], to k feature maps (n, d, h', w')."""
+        """Map k images (n, 3, h, w), pixels in [0, 1], as far as the backbones are frozen."""
         check_images(images, self.images.n_images)
-        return self.images.features(images)
+        return self.images.start(images)
 
     def encode(
-        self, maps: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
+        self, features: Sequence[Tensor], metadata: Tensor | None, present: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Compute the features that are classified, by branch.
 
         Parameters
         ----------
-        maps : sequence of k Tensors of shape (n, d, h', w')
+        features : sequence of k Tensors
             What `features` returned.
         metadata : Tensor of shape (n, p) or None
             Metadata features.
@@ -216,7 +212,7 @@ class JointFusionNet(LesionNetwork):
             By branch: ``"image"``, ``"metadata"``, ``"fusion"``, as far as they are used.
         """
         check_metadata(metadata, self.n_metadata)
-        maps, metadata = self.missing(list(maps), metadata, present)
+        maps, metadata = self.missing(self.images.finish(features), metadata, present)
         found: dict[str, Tensor] = {}
         if maps and self.pools:
             found["image"] = self.image_dropout(self.images.pool(maps))
@@ -233,6 +229,6 @@ class JointFusionNet(LesionNetwork):
         metadata: Tensor | None = None,
         present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Classify k feature maps (n, d, h', w') and metadata (n, p) by branch and task."""
+        """Classify what `features` returned, and metadata (n, p), by branch and task."""
         found = self.encode(features, metadata, present)
         return {branch: self.classifiers[branch](found[branch]) for branch in self.branches}

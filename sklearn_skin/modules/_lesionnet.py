@@ -152,6 +152,13 @@ class LesionNet(LesionNetwork):
             for i, block in enumerate(blocks.children()):
                 block.requires_grad_(i >= n_blocks)
 
+    @property
+    def feature_sources(self) -> list[tuple[nn.Module, str]]:
+        """The convolutions, where all are frozen."""
+        if any(weight.requires_grad for weight in self.convolutions.parameters()):
+            return []
+        return [(convolutions, "map") for convolutions in self.convolutions]
+
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map k images (n, 3, h, w) to k feature maps (n, channels, h/4, w/4)."""
         check_images(images, self.n_images)

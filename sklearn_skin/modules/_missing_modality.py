@@ -17,7 +17,7 @@ class MissingModality(nn.Module):
     Parameters
     ----------
     widths : sequence of int
-        Channels of the feature map of each image column.
+        Channels of the feature map, or length of the vector, of each image column.
     n_metadata : int
         Number of metadata features p; may be 0.
     metadata_groups : list of list of int, default=None
@@ -88,8 +88,8 @@ class MissingModality(nn.Module):
 
         Parameters
         ----------
-        maps : list of k Tensors of shape (n, d, h, w)
-            One feature map per image column.
+        maps : list of k Tensors of shape (n, d, h, w) or (n, d)
+            One feature map or vector per image column.
         metadata : Tensor of shape (n, p) or None
             Metadata features.
         present : bool Tensor of shape (n, k) or None
@@ -97,7 +97,7 @@ class MissingModality(nn.Module):
 
         Returns
         -------
-        maps : list of k Tensors of shape (n, d, h, w)
+        maps : list of k Tensors
         metadata : Tensor of shape (n, p) or None
         """
         if present is not None and not self.allow_missing_images and not bool(present.all()):
@@ -115,11 +115,12 @@ class MissingModality(nn.Module):
                 metadata = self._drop_metadata(metadata, present)
         if present is None:
             return maps, metadata
-        kept = present[:, :, None, None, None]
-        return [
-            torch.where(kept[:, j], image, self.image_tokens[j][:, None, None].to(image.dtype))
-            for j, image in enumerate(maps)
-        ], metadata
+        return [self._fill(image, present[:, j], j) for j, image in enumerate(maps)], metadata
+
+    def _fill(self, image: Tensor, present: Tensor, column: int) -> Tensor:
+        positions = [1] * (image.ndim - 2)
+        token = self.image_tokens[column].view(-1, *positions).to(image.dtype)
+        return torch.where(present.view(-1, 1, *positions), image, token)
 
     def _drop_images(self, present: Tensor, has_metadata: bool) -> Tensor:
         kept = present & (torch.rand(present.shape, device=present.device) >= self.modality_dropout)

@@ -13,7 +13,7 @@ class LesionNetwork(nn.Module, ABC):
     """From the images and the metadata of rows to logits by branch and task.
 
     A subclass declares `branches` and writes `forward_features`. One whose images pass a part
-    that can be frozen moves that part to `features` and tells in `frozen` whether it is.
+    that can be frozen moves that part to `features` and tells in `feature_sources` whether it is.
 
     Attributes
     ----------
@@ -43,14 +43,13 @@ class LesionNetwork(nn.Module, ABC):
         super().__init__()
 
     @property
-    def frozen(self) -> bool:
-        """Whether `features` gives the same in every epoch, so that it can be kept."""
-        return False
+    def feature_sources(self) -> list[tuple[nn.Module, str]]:
+        """What `features` follows from, where it gives the same in every epoch; else empty.
 
-    @property
-    def feature_module(self) -> nn.Module:
-        """What `features` runs: its weights name what is kept. By default the whole network."""
-        return self
+        Per image column the module whose weights it follows from, none of them trained, and a
+        word for which of its outputs it is: what is kept is found by both.
+        """
+        return []
 
     def freeze(self, freeze: str | int | None) -> None:
         """Stop training the backbones, or their first stages, and train all the rest.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._network import LesionNetwork, check_images
@@ -58,10 +58,16 @@ class SingleImageNet(LesionNetwork):
             encoder.out_features, n_classes, hidden=head_hidden, dropout=dropout
         )
 
+    @property
+    def feature_sources(self) -> list[tuple[nn.Module, str]]:
+        """The encoder, where no weight of its first steps is trained."""
+        n_steps = self.encoder.n_frozen_steps
+        return [self.encoder.source(n_steps)] if n_steps else []
+
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Check that there is one image, and return it."""
+        """Map the one image (n, 3, h, w), pixels in [0, 1], as far as the encoder is frozen."""
         check_images(images, 1)
-        return list(images)
+        return [self.encoder.start(images[0], self.encoder.n_frozen_steps)]
 
     def forward_features(
         self,
@@ -69,7 +75,7 @@ class SingleImageNet(LesionNetwork):
         metadata: Tensor | None = None,
         present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Classify the one image (n, 3, h, w) in [0, 1]; metadata are ignored."""
-        vector = self.encoder(features[0])[:, :, None, None]
+        """Classify what `features` returned; metadata are ignored."""
+        vector = self.encoder(features[0], self.encoder.n_frozen_steps)
         (filled,), _ = self.missing([vector], None, present)
-        return {"image": self.head(filled.flatten(1))}
+        return {"image": self.head(filled)}

@@ -1,98 +1,13 @@
 """A timm backbone as stem, four stages and neck, so that other modules can act in between."""
 
-import inspect
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from sklearn_skin.modules._timm_body import TimmBody
 from sklearn_skin.modules.backbones import make_backbone
 
-# Paths of submodules that run one after the other: stem, four stages, neck.
-Parts = list[list[str]]
-
-# What a timm model applies to the map after its last stage, by attribute.
-_NECKS = ("norm", "norm_pre", "final_conv", "final_act")
-
-
-def _existing(model: Any, names: Iterable[str]) -> list[str]:
-    return [name for name in names if isinstance(getattr(model, name, None), nn.Module)]
-
-
-def _split_layers(model: Any) -> Parts:
-    """ResNet and its relatives."""
-    stem = _existing(model, ("conv1", "bn1", "act1", "maxpool"))
-    return [stem, *([f"layer{k}"] for k in range(1, 5)), []]
-
-
-def _split_regnet(model: Any) -> Parts:
-    return [["stem"], *([f"s{k}"] for k in range(1, 5)), ["final_conv"]]
-
-
-def _split_blocks(model: Any) -> Parts:
-    """EfficientNet, MobileNet: blocks are grouped where timm says a resolution ends."""
-    names = [name for name, _ in model.named_children()]
-    first, pool = names.index("blocks"), names.index("global_pool")
-    modules = [info["module"].split(".") for info in model.feature_info][-4:]
-    ends = [int(path[1]) + 1 for path in modules if path[0] == "blocks"]
-    bounds = [0, *ends, len(model.blocks)]
-    groups = [[f"blocks.{k}" for k in range(a, b)] for a, b in zip(bounds, bounds[1:])]
-    return [names[:first], *groups[:-1], groups[-1] + names[first + 1 : pool]]
-
-
-def _split_densenet(model: Any) -> Parts:
-    """A transition halves the resolution, so it opens the stage after it."""
-    parts: Parts = [[]]
-    for name, _ in model.features.named_children():
-        opens = name.startswith("transition") or name in ("denseblock1", "norm5")
-        parts = [*parts, []] if opens else parts
-        parts[-1].append(f"features.{name}")
-    return parts
-
-
-def _split_stages(model: Any) -> Parts:
-    """Swin, ConvNeXt and most newer families."""
-    stem = _existing(model, ("stem", "patch_embed"))[:1]
-    name = _existing(model, ("stages", "layers"))[0]
-    stages = [[f"{name}.{k}"] for k in range(len(getattr(model, name)))]
-    neck = _existing(model, _NECKS)
-    if model.feature_info[-1]["module"] in neck and list(model.final_conv.parameters()):
-        stages = []  # timm does not tell how wide the fourth stage is (NFNet)
-    return [stem, *stages, neck]
-
-
-_SPLITTERS: list[tuple[tuple[str, ...], Callable[[Any], Parts]]] = [
-    (("layer1", "layer4", "conv1"), _split_layers),
-    (("s1", "s4", "stem"), _split_regnet),
-    (("blocks", "conv_stem", "global_pool"), _split_blocks),
-    (("features.denseblock4", "features.norm5"), _split_densenet),
-    (("stages.3", "stem"), _split_stages),
-    (("stages.3", "patch_embed"), _split_stages),
-    (("layers.3", "stem"), _split_stages),
-    (("layers.3", "patch_embed"), _split_stages),
-]
-
-
-def _takes_a_map(module: nn.Module) -> bool:
-    """Tell whether a module is called with a map and nothing else."""
-    parameters = inspect.signature(module.forward).parameters.values()
-    return sum(p.default is p.empty and p.kind != p.VAR_POSITIONAL for p in parameters) == 1
-
-
-def _split(model: Any, name: str) -> Parts:
-    paths = {path for path, _ in model.named_modules()}
-    for needed, splitter in _SPLITTERS:
-        parts = splitter(model) if paths.issuperset(needed) else []
-        called = [model.get_submodule(path) for part in parts for path in part]
-        if len(parts) == 6 and all(map(_takes_a_map, called)):
-            return parts
-    raise ValueError(
-        "`backbone` must be a timm model with four stages, such as a Swin, ConvNeXt, ResNet, "
-        f"RegNet, DenseNet, EfficientNet or MobileNet; got {name!r}."
-    )
+# Stem, four stages, neck and pooling.
+N_STEPS = 7
 
 
 class StagedEncoder(nn.Module):
@@ -155,51 +70,66 @@ class StagedEncoder(nn.Module):
         self.backbone = make_backbone(
             name, weights=weights, freeze=freeze, image_size=image_size, keep_head=keep_classifier
         )
-        body = self.backbone.body
-        # DermiResNet has no timm network inside; an empty one is refused like any other.
-        model: Any = body.network if isinstance(body, TimmBody) else nn.Identity()
-        # Paths, not modules: each weight then has one name in the state dict.
-        self._parts = _split(model, name)
+        # DermiResNet has no timm network inside.
+        model = getattr(self.backbone.body, "network", None)
+        if model is None or not self.backbone.parts:
+            raise ValueError(
+                "`backbone` must be a timm model with four stages, such as a Swin, ConvNeXt, "
+                f"ResNet, RegNet, DenseNet, EfficientNet or MobileNet; got {name!r}."
+            )
         self.channels = [info["num_chs"] for info in model.feature_info[-4:]]
         self.out_features = self.backbone.vector_features
         self.family = type(model).__name__
 
     @property
-    def frozen(self) -> bool:
-        """Whether no weight of the backbone is trained."""
-        return self.backbone.frozen
+    def n_frozen_steps(self) -> int:
+        """Leading steps, of stem, four stages, neck and pooling, that no training changes."""
+        return N_STEPS if self.backbone.frozen else self.backbone.n_frozen_parts
 
-    def _run(self, part: int, map_: Tensor) -> Tensor:
-        body: Any = self.backbone.body
-        # The stem takes images, (n, 3, h, w) for all; Swin's other parts take (n, h, w, c).
-        if body.channels_last and part > 0:
-            map_ = map_.permute(0, 2, 3, 1)
-        for path in self._parts[part]:
-            map_ = body.network.get_submodule(path)(map_)
-        return map_.permute(0, 3, 1, 2) if body.channels_last else map_
+    def step(self, number: int, maps: Tensor) -> Tensor:
+        """Apply the stem (0) to images, a stage (1 to 4) or the neck to maps, or pool them (6).
 
-    def begin(self, images: Tensor) -> Tensor:
-        """Normalise `images` (n, 3, h, w), pixels in [0, 1], and apply the stem."""
-        body: Any = self.backbone.body
-        size: tuple[int, int] | None = body.fixed_size
-        if size is not None and images.shape[-2:] != torch.Size(size):
-            raise ValueError(
-                f"This backbone was made for images of {size} pixels; got "
-                f"{tuple(images.shape[-2:])}. Pass `image_size`."
-            )
-        return self._run(0, self.backbone.normalise(images))
+        Parameters
+        ----------
+        number : int
+            Which step.
+        maps : Tensor of shape (n, c, h, w)
+            Pixels in [0, 1] for the stem, the last step's maps otherwise.
 
-    def stage(self, map_: Tensor, k: int) -> Tensor:
-        """Apply stage `k`, 0 to 3, to a map (n, c, h, w)."""
-        return self._run(1 + k, map_)
+        Returns
+        -------
+        maps : Tensor of shape (n, c, h, w), or (n, d) for the last step
+        """
+        if number == 0:
+            return self.backbone.start(maps, 1)
+        if number == N_STEPS - 1:
+            return self.backbone.pool(maps)
+        return self.backbone.run(number, maps)
 
-    def pool(self, map_: Tensor) -> Tensor:
-        """Finish the map (n, c, h, w) of the last stage and pool it into a vector (n, d)."""
-        return self.backbone.pool(self._run(5, map_))
+    def start(self, images: Tensor, n_steps: int) -> Tensor:
+        """Apply the first steps to images (n, 3, h, w), pixels in [0, 1]."""
+        for number in range(n_steps):
+            images = self.step(number, images)
+        return images
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map `images` (n, 3, h, w), pixels in [0, 1], to vectors (n, d)."""
-        map_ = self.begin(images)
-        for k in range(4):
-            map_ = self.stage(map_, k)
-        return self.pool(map_)
+    def source(self, n_steps: int) -> tuple[nn.Module, str]:
+        """Return what the result of the first steps follows from, and a word for it."""
+        return self.backbone, "vector" if n_steps == N_STEPS else f"{n_steps} parts"
+
+    def forward(self, images: Tensor, n_started: int = 0) -> Tensor:
+        """Map images (n, 3, h, w), pixels in [0, 1], to vectors (n, d).
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, 3, h, w)
+            Pixels, or what `start` made of them.
+        n_started : int, default=0
+            Number of steps that `start` has run.
+
+        Returns
+        -------
+        vectors : Tensor of shape (n, d)
+        """
+        for number in range(n_started, N_STEPS):
+            images = self.step(number, images)
+        return images

@@ -3,12 +3,13 @@
 import math
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules._parts import Parts, find_parts
 from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._weights import create_pretrained, head_names, load_weights
 
@@ -23,12 +24,12 @@ class TimmBody(nn.Module):
         self.n_prefix = int(getattr(network, "num_prefix_tokens", 0) or 0)
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
 
+    @cached_property
+    def parts(self) -> Parts:
+        """Paths of what runs one after the other; none where that is not known."""
+        return [[f"network.{path}" for path in part] for part in find_parts(self.network)]
+
     def forward(self, x: Tensor) -> Tensor:
-        if self.fixed_size is not None and x.shape[-2:] != torch.Size(self.fixed_size):
-            raise ValueError(
-                f"This backbone was made for images of {self.fixed_size} pixels; got "
-                f"{tuple(x.shape[-2:])}. Pass `image_size` to make_backbone."
-            )
         maps = self.network.forward_features(x)
         if not isinstance(maps, Tensor):
             raise ValueError(f"{type(self.network).__name__} gives no single feature map.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sklearn_skin.modules._attention import ATTENTIONS
 from sklearn_skin.modules._missing_modality import MissingModality
 from sklearn_skin.modules._network import LesionNetwork
-from sklearn_skin.modules._staged_encoder import StagedEncoder
+from sklearn_skin.modules._staged_encoder import N_STEPS, StagedEncoder
 from sklearn_skin.modules.heads import fusion_head
 from sklearn_skin.utils import check_choice
 
@@ -63,7 +63,7 @@ class EncoderPair(nn.Module):
     >>> from sklearn_skin.modules import StagedEncoder
     >>> from sklearn_skin.modules._two_images import EncoderPair
     >>> pair = EncoderPair([StagedEncoder("test_resnet")]).eval()
-    >>> [vector.shape for vector in pair([torch.rand(3, 3, 32, 32)] * 2)]
+    >>> [vector.shape for vector in pair(pair.start([torch.rand(3, 3, 32, 32)] * 2))]
     [torch.Size([3, 96]), torch.Size([3, 96])]
     """
 
@@ -109,25 +109,51 @@ class EncoderPair(nn.Module):
         kept = present & (draw >= self.modality_dropout)
         return torch.where(kept.any(dim=1, keepdim=True), kept, present)
 
-    def _step(
-        self, step: Callable[[Any, Tensor], Tensor], pair: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Run one part of the encoders on both images."""
+    def _n_started(self, encoder: StagedEncoder) -> int:
+        """Return how many steps of an encoder nothing that is trained comes before."""
+        # After the first stage the other image takes part.
+        last = 2 if len(self.attentions) else N_STEPS
+        return min(encoder.n_frozen_steps, last)
+
+    def _of_images(self) -> list[StagedEncoder]:
+        """Return the encoder of each image."""
+        return [cast(StagedEncoder, self.encoders[k]) for k in (0, -1)]
+
+    @property
+    def sources(self) -> list[tuple[nn.Module, str]]:
+        """What `start` follows from, by image; empty where it leaves an image as it is."""
+        found = [(encoder, self._n_started(encoder)) for encoder in self._of_images()]
+        return [e.source(n) for e, n in found] if all(n for _, n in found) else []
+
+    def start(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Run both encoders as far as no training changes them."""
+        if len(images) != 2:
+            raise ValueError(
+                "This network takes two images per row, clinical then dermoscopic; "
+                f"got {len(images)}."
+            )
+        return [e.start(x, self._n_started(e)) for e, x in zip(self._of_images(), images)]
+
+    def _step(self, number: int, pair: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Run one step of the encoders on both images, where `start` has not."""
+        if all(number < self._n_started(encoder) for encoder in self._of_images()):
+            return pair
         if len(self.encoders) == 1:
-            clinical, dermoscopy = step(self.encoders[0], torch.cat(list(pair))).chunk(2)
-        else:
-            clinical, dermoscopy = (step(e, part) for e, part in zip(self.encoders, pair))
-        return clinical, dermoscopy
+            return self._of_images()[0].step(number, torch.cat(list(pair))).chunk(2)
+        return [
+            maps if number < self._n_started(encoder) else encoder.step(number, maps)
+            for encoder, maps in zip(self._of_images(), pair)
+        ]
 
     def forward(
-        self, images: Sequence[Tensor], present: Tensor | None = None
+        self, started: Sequence[Tensor], present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Map two images (n, 3, h, w), pixels in [0, 1], to vectors (n, c) and (n, d).
+        """Map what `start` made of two images to vectors (n, c) and (n, d).
 
         Parameters
         ----------
-        images : sequence of 2 Tensors of shape (n, 3, h, w)
-            Clinical and dermoscopic images.
+        started : sequence of 2 Tensors
+            Of the clinical and the dermoscopic images.
         present : bool Tensor of shape (n, 2), default=None
             Which images there are; None means all.
 
@@ -135,26 +161,21 @@ class EncoderPair(nn.Module):
         -------
         clinical, dermoscopy : Tensor of shape (n, c) and (n, d)
         """
-        if len(images) != 2:
-            raise ValueError(
-                "This network takes two images per row, clinical then dermoscopic; "
-                f"got {len(images)}."
-            )
-        present = self._hide(present, images[0])
-        maps = self._step(StagedEncoder.begin, images)
-        for k in range(4):
-            maps = self._step(partial(StagedEncoder.stage, k=k), maps)
-            if len(self.attentions):
-                maps = self.attentions[k](*maps, present)
-        vectors = self._step(StagedEncoder.pool, maps)
-        filled, _ = self.missing([vector[:, :, None, None] for vector in vectors], None, present)
-        return filled[0].flatten(1), filled[1].flatten(1)
+        present = self._hide(present, started[0])
+        maps = started
+        for number in range(N_STEPS):
+            maps = self._step(number, maps)
+            if len(self.attentions) and 1 <= number <= 4:
+                maps = self.attentions[number - 1](*maps, present)
+        (clinical, dermoscopy), _ = self.missing(list(maps), None, present)
+        return clinical, dermoscopy
 
 
 class TwoImageNetwork(LesionNetwork):
     """An `EncoderPair` and a head per branch; metadata are ignored, as in the sources.
 
-    Attention acts between the encoders' stages, so `features` leaves the images as they are.
+    Attention acts between the encoders' stages, so `features` runs their first stage at most;
+    without attention it runs all that is frozen.
 
     Parameters
     ----------
@@ -181,6 +202,15 @@ class TwoImageNetwork(LesionNetwork):
             {name: fusion_head(width, n_classes, **head) for name, width in widths.items()}
         )
 
+    @property
+    def feature_sources(self) -> list[tuple[nn.Module, str]]:
+        """The encoders, where no weight of their first steps is trained."""
+        return self.pair.sources
+
+    def features(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Map a clinical and a dermoscopic image (n, 3, h, w) as far as no training changes it."""
+        return self.pair.start(images)
+
     def fuse(self, clinical: Tensor, dermoscopy: Tensor) -> Tensor:
         """Return the fusion's vector of vectors (n, c) and (n, d); by default both, (n, c + d)."""
         return torch.cat([clinical, dermoscopy], dim=1)
@@ -191,7 +221,7 @@ class TwoImageNetwork(LesionNetwork):
         metadata: Tensor | None = None,
         present: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
-        """Classify a clinical and a dermoscopic image (n, 3, h, w) by branch and task."""
+        """Classify what `features` returned by branch and task."""
         clinical, dermoscopy = self.pair(features, present)
         if "images" in self.heads:
             both = self.heads["images"](torch.cat([clinical, dermoscopy]))

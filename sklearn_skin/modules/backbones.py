@@ -156,9 +156,89 @@ class Backbone(nn.Module):
         """
         return (images - self.mean) / self.std
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map pixels in [0, 1], (n, c, h, w), to feature maps (n, d, h', w')."""
-        maps: Tensor = self.body(self.normalise(images))
+    @property
+    def parts(self) -> list[list[str]]:
+        """Paths of the body's modules that run one after the other: stem, stages, neck.
+
+        Empty where the body does not tell; it then runs as a whole.
+        """
+        found: list[list[str]] = getattr(self.body, "parts", [])
+        return found
+
+    @property
+    def n_frozen_parts(self) -> int:
+        """Leading parts, of stem, stages and neck, none of whose weights is trained."""
+        for k, paths in enumerate(self.parts):
+            if any(p.requires_grad for path in paths for p in self._part(path).parameters()):
+                return k
+        return len(self.parts)
+
+    def start(self, images: Tensor, n_parts: int) -> Tensor:
+        """Run the first parts alone: pixels in [0, 1], (n, c, h, w), to what follows from them.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, c, h, w)
+            Pixels in [0, 1].
+        n_parts : int
+            Number of parts; with 0 the images stay as they are.
+
+        Returns
+        -------
+        started : Tensor of shape (n, d, h', w')
+        """
+        if not n_parts:
+            return images
+        started = self._prepare(images)
+        for part in range(n_parts):
+            started = self.run(part, started)
+        return started
+
+    def run(self, part: int, maps: Tensor) -> Tensor:
+        """Apply one part to maps (n, c, h, w), or to normalised images where it is the first."""
+        # The stem takes images, (n, 3, h, w) for all; Swin's other parts take (n, h, w, c).
+        turned = getattr(self.body, "channels_last", False)
+        if turned and part > 0:
+            maps = maps.permute(0, 2, 3, 1)
+        for path in self.parts[part]:
+            maps = self._part(path)(maps)
+        return maps.permute(0, 3, 1, 2) if turned else maps
+
+    def _part(self, path: str) -> nn.Module:
+        part: nn.Module = self.body.get_submodule(path)
+        return part
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        """Normalise images of the size that the network was made for."""
+        size = getattr(self.body, "fixed_size", None)
+        if size is not None and images.shape[-2:] != torch.Size(size):
+            raise ValueError(
+                f"This backbone was made for images of {size} pixels; got "
+                f"{tuple(images.shape[-2:])}. Pass `image_size`."
+            )
+        return self.normalise(images)
+
+    def forward(self, images: Tensor, n_started: int = 0) -> Tensor:
+        """Map pixels to feature maps.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, c, h, w)
+            Pixels in [0, 1], or what `start` made of them.
+        n_started : int, default=0
+            Number of parts that `start` has run.
+
+        Returns
+        -------
+        maps : Tensor of shape (n, d, h', w')
+        """
+        maps: Tensor
+        if not n_started:
+            maps = self.body(self._prepare(images))
+            return maps
+        maps = images
+        for part in range(n_started, len(self.parts)):
+            maps = self.run(part, maps)
         return maps
 
     def pool(self, maps: Tensor) -> Tensor:

@@ -79,6 +79,7 @@ class BaseImageNetwork(BaseNetwork):
         freeze=None,
         image_size=224,
         augment=None,
+        frozen_views=None,
         tta=1,
         branch_weights="mean",
         allow_missing_images=False,
@@ -94,6 +95,7 @@ class BaseImageNetwork(BaseNetwork):
         self.freeze = freeze
         self.image_size = image_size
         self.augment = augment
+        self.frozen_views = frozen_views
         self.tta = tta
         self.branch_weights = branch_weights
         self.allow_missing_images = allow_missing_images

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -64,7 +63,8 @@ class LesionDataset(Dataset):
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
         self.empty_ok = empty_ok or table.metadata.shape[1] > 0
-        self.features: list[Tensor] | None = None
+        # What stands for the pixels, once `keep_features` has computed it.
+        self.features: Any = None
         names = {"row_names": table.row_names, "advice": self._advise(_UNREADABLE)}
         self.readers = [
             PixelReader(images, size, cache=cache, column=column, **names)
@@ -103,11 +103,10 @@ class LesionDataset(Dataset):
         if not self.readers:
             return {}
         inputs: dict[str, Any] = {"present": torch.from_numpy(self.present[rows])}
-        # Features stand for the pixels, so reading these would be for nothing.
         if self.features is None:
             inputs["images"] = torch.from_numpy(self.pixels(rows))
         else:
-            inputs["features"] = [feature[rows] for feature in self.features]
+            inputs["features"] = self.features.take(rows, self.repeated[rows])
         return inputs
 
     def pixels(self, rows):

@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_skin.image import PixelCache
 from sklearn_skin.modules import make_backbone
-from sklearn_skin.neural_network._batches import Batches, LesionDataset
+from sklearn_skin.neural_network._batches import LesionDataset
+from sklearn_skin.neural_network._features import FeatureMaker
 from sklearn_skin.neural_network._fitting import seeded
 from sklearn_skin.neural_network._parameters import ImageParameters, NetworkParameters
 from sklearn_skin.neural_network._precision import choose_precision
@@ -51,7 +52,7 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         What to do about images that cannot be read: "missing" takes them for missing, with a
         warning.
     cache_dir : "auto", path or None, default="auto"
-        Where decoded pixels are kept; None keeps none.
+        Where decoded pixels and features are kept; None keeps none.
     random_state : int, RandomState instance or None, default=None
         Decides random weights.
 
@@ -178,17 +179,20 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
             on_error=self.on_error,
         )
         device = next(self.module_.parameters()).device
-        parts = []
-        autocast = torch.autocast(device.type, torch.bfloat16, enabled=self.precision_ == "bf16")
-        with torch.inference_mode(), autocast:
-            for batch in Batches(dataset, self.batch_size, device):
-                vectors = [self.module_.pool(self.module_(column)) for column in batch.images]
-                for column, vector in enumerate(vectors):
-                    vector[~batch.present[:, column]] = torch.nan
-                parts.append(torch.cat(vectors, dim=1).float().cpu().numpy())
+        sources = [(self.module_, "vector")] * len(self.image_columns_)
+        maker = FeatureMaker(sources, self._embed, self.precision_, self.batch_size, device)
+        columns = [column[:, 0].numpy() for column in maker.make(dataset).columns]
+        for column, vectors in enumerate(columns):
+            vectors[~dataset.present[:, column]] = np.nan
         names = self.get_feature_names_out()[: len(self.image_columns_) * self._width()]
-        features = pd.DataFrame(np.concatenate(parts), columns=names, index=X.index)
+        features = pd.DataFrame(np.hstack(columns), columns=names, index=X.index)
         return pd.concat([features, X[self._others()]], axis=1)
+
+    def _embed(self, images):
+        """Map images (n, 3, h, w) per column to vectors."""
+        kind = images[0].device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.precision_ == "bf16"):
+            return [self.module_.pool(self.module_(column)) for column in images]
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns.

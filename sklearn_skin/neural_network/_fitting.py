@@ -20,7 +20,7 @@ from sklearn_skin.neural_network._class_weights import (
     scale_sample_weights,
     weighted_task_weights,
 )
-from sklearn_skin.neural_network._features import precompute_features
+from sklearn_skin.neural_network._features import FeatureMaker
 from sklearn_skin.neural_network._precision import choose_precision
 from sklearn_skin.neural_network._skorch_net import TrainingNet
 from sklearn_skin.utils import as_content
@@ -79,7 +79,11 @@ def train(module, criterion, data, recipe, make_train_set):
     net.initialize()
     # The layout that the images come in; otherwise every batch lays the weights out anew.
     net.module_.to(memory_format=torch.channels_last)
-    keep_features(net, recipe, [train_set, valid_set])
+    if net.augment is None or recipe.frozen_views:
+        views = 0 if net.augment is None else recipe.frozen_views
+        keep_features(net, train_set, views)
+    if valid_set is not None and recipe.tta == 1:
+        keep_features(net, valid_set)
     epochs = recipe.max_epochs
     if recipe.checkpoint_dir is not None:
         epochs -= _add_checkpoint(net, data, recipe)
@@ -126,13 +130,25 @@ def make_dataset(table, recipe, codes=None, sample_weight=None):
     )
 
 
-def keep_features(net, recipe, datasets):
-    """Compute the features of a frozen backbone once, where nothing changes its images."""
-    if net.augment is not None or recipe.tta != 1 or not net.module_.frozen:
+def keep_features(net, dataset, n_views=0):
+    """Compute what comes before anything that is trained once, and keep it.
+
+    Parameters
+    ----------
+    net : TrainingNet
+        Initialised net.
+    dataset : LesionDataset
+        Rows; their features stand for their pixels from then on.
+    n_views : int, default=0
+        Augmented views of every image; with 0 images are taken as they are.
+    """
+    sources = net.module_.feature_sources
+    if not (sources and dataset.readers):
         return
-    for dataset in datasets:
-        if dataset is not None and dataset.table.images:
-            precompute_features(net, dataset)
+    net.module_.eval()
+    where = (net.batch_size, net.device, net.workers)
+    maker = FeatureMaker(sources, net.features, net.precision, *where)
+    dataset.features = maker.make(dataset, net.augment, n_views)
 
 
 def _make_net(module, criterion, data, recipe):

@@ -148,13 +148,17 @@ class ImageParameters:
         Initial weights of the backbone: downloaded by timm, read from a local safetensors or
         torch file, or random.
     freeze : {"backbone"} or int, default=None
-        Parts that are not trained: the whole backbone, or that many of its first stages.
-        In the joint networks a frozen backbone without augmentation runs once per image, not once
-        per epoch.
+        Parts that are not trained: the whole backbone, or that many of its first stages. What
+        comes before anything that is trained runs once per image, not once per epoch, and is
+        kept in the cache; with `augment` see `frozen_views`.
     image_size : int or (int, int), default=224
         Height and width in pixels that images are resized to.
     augment : str, dict or list of str, default=None
         Random changes of training images; see `sklearn_skin.modules.make_augmentation`.
+    frozen_views : int, default=None
+        With `augment`, how many augmented views of every image pass the frozen part and are kept;
+        each epoch draws one of them per row. They follow from the image and their number alone,
+        whatever `random_state` is. None augments anew in every epoch.
     tta : {1, 4, 6}, default=1
         Views per image in prediction: itself; flips; and turns by ±90°.
     branch_weights : {"mean", "search", "fusion"}, sequence or dict, default="mean"
@@ -180,6 +184,7 @@ class ImageParameters:
         "freeze": [StrOptions({"backbone"}), Interval(Integral, 0, None, closed="left"), None],
         "image_size": [COUNT, tuple, list],
         "augment": [str, dict, "array-like", None],
+        "frozen_views": [COUNT, None],
         "tta": [Options(Integral, {1, 4, 6})],
         "branch_weights": [StrOptions({"mean", "search", "fusion"}), "array-like", dict],
         "allow_missing_images": ["boolean"],

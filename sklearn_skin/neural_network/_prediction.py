@@ -66,7 +66,8 @@ class PredictionMixin(TaskClassifierMixin):
         recipe = self._recipe.for_prediction(self)
         dataset = self._dataset(X, recipe)
         with seeded(0):
-            keep_features(self.net_, recipe, [dataset])
+            if recipe.tta == 1:
+                keep_features(self.net_, dataset)
             return self.net_.branch_probabilities(dataset, int(recipe.tta))
 
     def _task_probabilities(self, X):

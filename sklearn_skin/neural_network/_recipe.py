@@ -88,6 +88,7 @@ _NO_IMAGES = {
     "branch_weights": "mean",
     "cache_dir": None,
     "freeze": None,
+    "frozen_views": None,
     "image_size": None,
     "modality_dropout": 0.0,
     "on_error": "raise",

@@ -80,7 +80,8 @@ class TrainingNet(NeuralNet):
             training=training,
             generator=self.order_ if training else None,
             row_weights=self.row_weights if training else None,
-            workers=self.workers,
+            # Kept features take no work to load.
+            workers=0 if dataset.features is not None else self.workers,
         )
 
     def batches(self, dataset):
@@ -95,10 +96,10 @@ class TrainingNet(NeuralNet):
         images = as_floats(batch.pixels, self.device)
         return self.run(batch, columns_of(self._augmented(images, x["repeated"].to(self.device))))
 
-    def features(self, batch):
-        """Return what the network computes of a batch's images alone."""
+    def features(self, images):
+        """Return what the network computes of images alone, (n, 3, h, w) per column."""
         with self._arithmetic():
-            return self.module_.features(batch.images)
+            return self.module_.features(images)
 
     def _arithmetic(self):
         kind = torch.device(self.device).type

@@ -71,7 +71,7 @@ def test_with_pooling_and_a_linear_classifier_it_is_the_class_activation_map(les
     images = torch.from_numpy(found.pixels).permute(0, 3, 1, 2) / 255
     module = net.module_.eval()
     with torch.no_grad():
-        (maps,) = module.features([images])
+        maps = module.images.backbones[0](images)
         (head,) = (part for part in module.modules() if isinstance(part, TaskHeads))
         weights = head.tasks[0].weight[1]
         expected = torch.einsum("d,ndhw->nhw", weights, maps).relu()[:, None]

@@ -82,33 +82,18 @@ def test_rows_do_not_see_their_batch_mates(kind):
             )
 
 
-def test_features_can_be_computed_once():
-    net = make_net(n_images=2, freeze="backbone").eval()
-    images, metadata = make_rows(n_images=2)
-    maps = [m.clone() for m in net.features(images)]
-    torch.testing.assert_close(
-        net.forward_features(maps, metadata)["fusion"][0], net(images, metadata)["fusion"][0]
-    )
-
-
-def test_frozen_network_gives_the_same_features_while_it_trains():
-    net = make_net(freeze="backbone")
-    images, metadata = make_rows()
-    before = net.train().features(images)[0].clone()
-    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
-    net(images, metadata)["fusion"][0].square().sum().backward()
-    optimizer.step()
-    assert net.frozen
-    torch.testing.assert_close(net.features(images)[0], before)
-    assert not make_net().frozen
+def find_maps(net, images):
+    # A shared backbone is that of every column.
+    backbones = list(net.images.backbones) * len(images)
+    return [backbone(image) for backbone, image in zip(backbones, images)]
 
 
 def test_columns_have_their_own_backbone_unless_shared():
     images, metadata = make_rows(n_images=2)
     images[1] = images[0]
     own, shared = make_net(n_images=2).eval(), make_net(n_images=2, share_backbone=True).eval()
-    assert not torch.allclose(*own.features(images))
-    torch.testing.assert_close(*shared.features(images))
+    assert not torch.allclose(*find_maps(own, images))
+    torch.testing.assert_close(*find_maps(shared, images))
     weights = [sum(p.numel() for p in net.images.parameters()) for net in (own, shared)]
     assert weights[0] == 2 * weights[1]
     assert own(images, metadata)["fusion"][0].shape == shared(images, metadata)["fusion"][0].shape
@@ -118,7 +103,7 @@ def test_maps_of_different_sizes_are_joined():
     backbones = [make_backbone("resnet10t"), make_backbone("dermiresnet")]
     net = JointFusionNet(backbones, 6, [3], fusion="metablock").eval()
     images, metadata = make_rows(n_images=2)
-    assert net.images.join(net.features(images)).shape == (4, 1024, 1, 1)
+    assert net.images.join(find_maps(net, images)).shape == (4, 1024, 1, 1)
     assert net(images, metadata)["fusion"][0].shape == (4, 3)
 
 
@@ -235,8 +220,8 @@ def test_an_operator_of_raw_metadata_reads_the_encoded():
         feature = feature / np.sqrt(p[f"encoder.{i + 1}.running_var"] + 1e-5)
         feature = np.maximum(feature * p[f"encoder.{i + 1}.weight"] + p[f"encoder.{i + 1}.bias"], 0)
     gate = expit(linear("fusion.weigh.2", np.maximum(linear("fusion.weigh.0", feature), 0)))
-    maps = net.features([images])
-    found = net.encode(maps, metadata)["fusion"].detach()
+    maps = find_maps(net, [images])
+    found = net.encode(net.features([images]), metadata)["fusion"].detach()
     assert_allclose(found, maps[0].detach().numpy().mean(axis=(2, 3)) * gate, atol=1e-10)
 
 
@@ -245,9 +230,8 @@ def test_encoded_metadata_are_a_token_per_element(fusion):
     net = make_net(JointIndividualNet, fusion=fusion, fusion_metadata="encoded").eval()
     assert net.fusion.tokenise.n_tokens == net.encoder.out_features == 8
     images, metadata = make_rows()
-    maps = net.features(images)
-    expected = net.fusion(maps[0], net.encoder(metadata))
-    torch.testing.assert_close(net.encode(maps, metadata)["fusion"], expected)
+    expected = net.fusion(find_maps(net, images)[0], net.encoder(metadata))
+    torch.testing.assert_close(net.encode(net.features(images), metadata)["fusion"], expected)
 
 
 def test_an_operator_of_encoded_metadata_reads_the_raw():

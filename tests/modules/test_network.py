@@ -43,6 +43,8 @@ NETWORKS = {
     "super-resolution": (lambda: SuperResolutionNet(backbone(), 5, N_CLASSES), 1),
     "metadata": (lambda: MetadataNet(5, N_CLASSES), 0),
 }
+# Without images, or with targets that are made of them.
+NEVER_KEPT = {"joint, metadata", "metadata", "super-resolution"}
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
@@ -67,22 +69,57 @@ def test_forward_gives_the_declared_branches_and_a_tensor_per_task(name):
 
 
 @every_network
-def test_features_can_be_computed_apart(name):
+@pytest.mark.parametrize("freeze", [None, 1, 2, "backbone"])
+def test_features_can_be_computed_apart_however_much_is_frozen(name, freeze):
     net, images, metadata = make_case(name)
-    features = net.eval().features(images)
-    assert_close(net.forward_features(features, metadata), net(images, metadata))
+    expected = net.eval()(images, metadata)
+    net.freeze(freeze)
+    features = net.features(images)
+    assert_close(net.forward_features(features, metadata), expected)
+    # What is trained does not come before what is kept.
+    assert not net.feature_sources or not any(feature.requires_grad for feature in features)
 
 
 @every_network
-def test_frozen_networks_give_the_same_features_in_training(name):
+@pytest.mark.parametrize("freeze", [1, 2, "backbone"])
+def test_frozen_features_are_the_same_whatever_is_trained(name, freeze):
     net, images, metadata = make_case(name)
-    assert not net.frozen or not images
-    net.freeze("backbone")
-    if not net.frozen:
+    assert not net.feature_sources
+    net.freeze(freeze)
+    if name in NEVER_KEPT or (name == "lesionnet" and freeze == 1):
+        assert not net.feature_sources
         return
+    assert len(net.feature_sources) == len(images)
     before = [feature.clone() for feature in net.train().features(images)]
-    net(images, metadata)
-    assert_close(net.features(images), before)
+    train_one_step(net, images, metadata)
+    after = net.features(images)
+    assert all(torch.equal(a, b) for a, b in zip(after, before))
+    whole = [not any(map(torch.equal, image, kept)) for image, kept in zip(images, after)]
+    assert all(whole), "nothing was computed"
+
+
+def train_one_step(net, images, metadata):
+    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
+    flat(net(images, metadata)).square().sum().backward()
+    optimizer.step()
+
+
+def test_attention_between_stages_is_trained_and_nothing_after_it_is_kept():
+    net, images, _ = make_case("asymmetric")
+    net.freeze("backbone")
+    assert [what for _, what in net.feature_sources] == ["2 parts", "2 parts"]
+    net, images, _ = make_case("fusionnet")
+    net.freeze("backbone")
+    assert [feature.shape for feature in net.features(images)] == [(4, 96)] * 2
+
+
+@pytest.mark.parametrize(("fusion", "what"), [("concat", "vector"), ("metablock", "map")])
+def test_vectors_are_kept_where_nothing_reads_maps(fusion, what):
+    for network in (JointFusionNet, JointIndividualNet):
+        net = network([make_backbone("test_resnet", freeze="backbone")], 5, [3], fusion=fusion)
+        (feature,) = net.eval().features([torch.rand(4, 3, SIZE, SIZE)])
+        assert net.feature_sources == [(net.images.backbones[0], what)]
+        assert feature.ndim == (2 if what == "vector" else 4)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, n_images) in NETWORKS.items() if n_images])

@@ -294,11 +294,11 @@ def test_parts_in_a_row_are_the_whole_backbone(name):
     images = torch.rand(1, 3, SIZE, SIZE)
     with torch.no_grad():
         whole = staged.backbone.pool(staged.backbone(images))
-        map_ = staged.begin(images)
-        maps = [map_ := staged.stage(map_, k) for k in range(4)]
+        map_ = staged.step(0, images)
+        maps = [map_ := staged.step(k, map_) for k in range(1, 5)]
     assert [part.shape[1] for part in maps] == staged.channels
     assert [part.shape[2] for part in maps] == [16, 8, 4, 2]
-    assert_close(staged.pool(map_), whole)
+    assert_close(staged(map_, 5), whole)
     assert staged.out_features == whole.shape[1]
 
 
@@ -328,7 +328,7 @@ def test_copies_and_exports_give_the_same(name):
 def test_a_frozen_encoder_stays_as_it_is():
     net = FusionNet(encoder(freeze="backbone"), encoder(freeze=2), N_CLASSES).train()
     first, second = net.pair.encoders
-    assert first.frozen and not second.frozen
+    assert first.backbone.frozen and not second.backbone.frozen
     before = copy.deepcopy(first.state_dict())
     flat(net([torch.rand(4, 3, SIZE, SIZE)] * 2)).sum().backward()
     assert all(p.grad is None for p in first.parameters())

@@ -301,62 +301,11 @@ def test_fine_tuning_freezes_refreshes_and_refuses_new_classes(X, y, make_net):
         net.fine_tune(X, ["new"] * len(X))
 
 
-def test_a_frozen_backbone_runs_once_per_image(X, y, make_net, tmp_path):
-    net = make_net(freeze="backbone", max_epochs=4, cache_dir=tmp_path).fit(X, y)
-    calls = []
-    backbone = net.module_.images.backbones[0]
-    backbone.register_forward_hook(lambda *args: calls.append(1))
-    proba = net.predict_proba(X)
-    assert not calls, "the features of these images were in the cache"
-    uncached = net.set_params(cache_dir=None).predict_proba(X)
-    assert calls
-    assert_allclose(proba, uncached, atol=1e-6)
-
-
-class PlainFeatures(LesionNetwork):
-    """A frozen layer that is no backbone, and a classifier."""
-
-    branches = ("image",)
-    frozen = True
-
-    def __init__(self, shapes, weight):
-        super().__init__()
-        self.layer = torch.nn.Conv2d(3, 2, 1)
-        torch.nn.init.constant_(self.layer.weight, weight)
-        self.layer.requires_grad_(False)
-        self.classify = torch.nn.Linear(2, shapes.n_classes[0])
-
-    def features(self, images):
-        return [self.layer(images[0]).mean((2, 3))]
-
-    def forward_features(self, features, metadata=None, present=None):
-        return {"image": [self.classify(features[0])]}
-
-
-def test_kept_features_are_those_of_their_weights_in_any_layer(X, y, make_net, tmp_path):
-    def fit(weight, cache_dir):
-        net = make_net(ImageClassifier, cache_dir=cache_dir, max_epochs=1)
-        net.make_module = lambda shapes, recipe: PlainFeatures(shapes, weight)
-        return net.fit(X, y)
-
-    fit(0.5, tmp_path)
-    assert_allclose(
-        fit(-0.5, tmp_path).predict_proba(X), fit(-0.5, None).predict_proba(X), atol=1e-6
-    )
-
-
 def test_settings_that_belong_to_training_are_free_after_it(X, y, make_net):
     net = make_net(image_size=32).fit(X, y)
     before = net.predict_proba(X)
     net.set_params(device="cuda:77", image_size=64, optimizer="nonsense", batch_size=3)
     assert_allclose(net.predict_proba(X), before, atol=1e-6)
-
-
-def test_frozen_features_train_as_the_whole_network_does(X, y, make_net):
-    frozen = make_net(freeze="backbone", max_epochs=3).fit(X, y)
-    # Views in prediction need the whole network, so nothing is computed ahead.
-    whole = make_net(freeze="backbone", max_epochs=3, tta=4).fit(X, y).set_params(tta=1)
-    assert_allclose(frozen.predict_proba(X), whole.predict_proba(X), atol=1e-4)
 
 
 @pytest.mark.parametrize(

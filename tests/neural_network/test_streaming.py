@@ -78,26 +78,6 @@ def test_unreadable_files_that_are_tolerated_are_counted_before_the_first_epoch(
     assert not decoded
 
 
-def test_frozen_features_are_found_by_content_without_reading_pixels(table, tmp_path, monkeypatch):
-    X, y = table
-    options = {"freeze": "backbone", "random_state": 0}
-    net = make_net(tmp_path / "cache", **options).fit(X, y)
-    expected = net.predict_proba(X)
-
-    def fail(*args):
-        raise AssertionError("pixels were read")
-
-    monkeypatch.setattr(LesionDataset, "pixels", fail)
-    assert_allclose(net.predict_proba(X), expected, atol=1e-6)
-    shuffled = X.iloc[::-1]
-    assert_allclose(net.predict_proba(shuffled), expected[::-1], atol=1e-6)
-    monkeypatch.undo()
-    # Another picture under the same name is another picture.
-    Image.new("RGB", (40, 40), (9, 99, 9)).save(tmp_path / "0.png")
-    assert not np.allclose(net.predict_proba(X)[0], expected[0], atol=1e-6)
-    assert_allclose(net.predict_proba(X)[1:], expected[1:], atol=1e-6)
-
-
 def test_an_embedder_streams_too(table, decoded, tmp_path):
     X, _ = table
     options = {name: SETTINGS[name] for name in ("backbone", "weights", "image_size", "batch_size")}
