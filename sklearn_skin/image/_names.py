@@ -1,7 +1,9 @@
 """Names of image files, and images where a table is expected."""
 
+from collections.abc import Mapping
 from os import PathLike
 
+import numpy as np
 import pandas as pd
 from PIL.Image import Image
 
@@ -73,7 +75,12 @@ def _given_images(X):
         return "an image column alone"
     if getattr(X, "ndim", 0) >= 3:
         return f"an array of shape {tuple(X.shape)}"
-    # Tables of objects are left to those who know their columns.
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):
+        return "a dict"
+    if X is None:
+        return "None"
+    if getattr(X, "ndim", 0) == 2 and isinstance(X, np.ndarray) and len(X):
+        return "an array of paths" if any(map(_is_path, X[0])) else None
     is_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
     first = next((v for v in _values(X) if not is_missing(v)), None) if is_column else None
     if isinstance(first, ImageCell):

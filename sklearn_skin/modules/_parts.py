@@ -77,8 +77,14 @@ def _takes_a_map(module: nn.Module) -> bool:
     return sum(p.default is p.empty and p.kind != p.VAR_POSITIONAL for p in parameters) == 1
 
 
+# Built like the others, but the last stage gives tokens.
+_NO_MAPS = {"EfficientFormer"}
+
+
 def find_parts(model: Any) -> Parts:
     """Return the parts of a timm network: stem, four stages, neck; none where it has no such."""
+    if type(model).__name__ in _NO_MAPS:
+        return []
     paths = {path for path, _ in model.named_modules()}
     for needed, splitter in _SPLITTERS:
         parts = splitter(model) if paths.issuperset(needed) else []

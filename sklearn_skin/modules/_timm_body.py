@@ -70,6 +70,16 @@ def _stages_of(names: Sequence[str], grouped: dict[Any, list[str]], prefix: str)
     return stages
 
 
+def _group_parameters(network: Any) -> dict[Any, list[str]]:
+    """Return the names of the parameters by stage; one stage where timm does not tell."""
+    try:
+        matcher = network.group_matcher(coarse=True)
+    except (AttributeError, AssertionError):
+        return {0: [name for name, _ in network.named_parameters()]}
+    grouped: dict[Any, list[str]] = import_timm().models.group_parameters(network, matcher)
+    return grouped
+
+
 def _create_network(name: str, pretrained: bool, options: dict[str, Any], in_chans: int) -> Any:
     with warnings.catch_warnings():
         # Old names such as 'xception' are the ones that the sources print.
@@ -119,7 +129,7 @@ def make_timm_body(
     size = default["input_size"][-2:] if image_size is None else image_size
     fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
     body = TimmBody(network, fixed_size if fixed else None)
-    grouped = timm.models.group_parameters(network, network.group_matcher(coarse=True))
+    grouped = _group_parameters(network)
     stages = _stages_of([n for n, _ in body.named_parameters()], grouped, "network.")
     mean, std = (tuple(map(float, default[key])) for key in ("mean", "std"))
     # Other channels have no statistics of their own; the mean over the colours stands in.

@@ -27,17 +27,14 @@ _UNREADABLE = {
     False: 'on_error="missing" with allow_missing_images=True takes such images for missing.',
     True: 'on_error="missing" takes such images for missing.',
 }
-_LACKING = {
-    False: "allow_missing_images=True lets a network learn a stand-in for them.",
-    True: _LEAVE_OUT,
-}
+_LACKING = "allow_missing_images=True lets a network learn a stand-in for them."
 
 
 class LesionDataset(Dataset):
     """Rows of a `LesionTable` as batches of tensors.
 
     `missing_ok` is for networks with a stand-in for missing images; `empty_ok` says that a row may
-    then have nothing at all.
+    then have nothing at all; `if_missing` is the advice where images are missing and may not be.
 
     A batch is a pair: a dict with ``images`` uint8 (n, k, h, w, 3), ``present`` bool (n, k),
     ``repeated`` bool (n,), ``metadata`` float32 (n, p), ``rows`` int64 (n,), perhaps
@@ -55,6 +52,7 @@ class LesionDataset(Dataset):
         missing_ok=False,
         empty_ok=False,
         on_error="raise",
+        if_missing=_LACKING,
     ):
         self.table = table
         self.size = size
@@ -62,6 +60,7 @@ class LesionDataset(Dataset):
         self.codes = codes
         self.sample_weight = sample_weight
         self.missing_ok = missing_ok
+        self.if_missing = if_missing
         self.empty_ok = empty_ok or table.metadata.shape[1] > 0
         # What stands for the pixels, once `keep_features` has computed it.
         self.features: Any = None
@@ -148,7 +147,7 @@ class LesionDataset(Dataset):
             rows = self.table.row_names[~needed]
             raise ValueError(
                 f"{len(rows)} rows lack an image in {list(self.table.images)}: {list_names(rows)}. "
-                f"{self._advise(_LACKING)}"
+                f"{self._advise({False: self.if_missing, True: _LEAVE_OUT})}"
             )
 
     def _advise(self, by_stand_in):

@@ -139,18 +139,17 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self._columns = learn_columns(X, self.image_columns_, [], None, self)
         self.feature_names_in_ = np.array(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
+        self._image_size = as_pair(self.image_size)
         with seeded(check_random_state(self.random_state).randint(2**31 - 1)):
             self.module_ = make_backbone(
                 self.backbone,
                 weights=self.weights,
                 freeze="backbone",
-                image_size=as_pair(self.image_size),
+                image_size=self._image_size,
             )
         device = find_device(self.device)
         self.module_.to(device).eval()
-        self.precision_ = choose_precision(
-            self.precision, self.module_, as_pair(self.image_size), device
-        )
+        self.precision_ = choose_precision(self.precision, self.module_, self._image_size, device)
         return self
 
     def transform(self, X):
@@ -172,11 +171,13 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         table = read_columns(X, self._columns)
         dataset = LesionDataset(
             table,
-            as_pair(self.image_size),
+            self._image_size,
             cache=PixelCache(self.cache_dir),
             missing_ok=self.allow_missing_images,
             empty_ok=True,
             on_error=self.on_error,
+            # An embedder learns no stand-in.
+            if_missing="allow_missing_images=True gives NaN for them, which an imputer can fill.",
         )
         device = next(self.module_.parameters()).device
         sources = [(self.module_, "vector")] * len(self.image_columns_)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_skin.neural_network._optimisers import (
     Averaging,
@@ -77,6 +78,8 @@ class Recipe:
         """Return the recipe of a fit with what its estimator may change after it."""
         given = estimator.get_params(deep=False)
         changes = {name: given[name] for name in _AT_PREDICTION if name in given}
+        constraints = {name: type(estimator)._parameter_constraints[name] for name in changes}
+        validate_parameter_constraints(constraints, changes, self.estimator_name)
         return replace(self, parameters={**self.parameters, **changes})
 
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _get_feature_names, check_array
 
 from sklearn_skin.image import ImageArray, ImageCell, ImageDtype, as_images, check_no_images
 from sklearn_skin.preprocessing import feature_groups
-from sklearn_skin.utils import check_no_groups, check_table, list_names, row_names
+from sklearn_skin.utils import check_no_groups, check_table, list_names, row_names, warn_user
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,26 @@ def find_metadata_columns(X, image_columns, group_column):
 
 
 def check_images(images, X, image_columns, estimator):
-    """Raise an error where an estimator that is for images finds none in a table."""
-    # A table without names is an array of numbers, as scikit-learn's checks pass it.
-    named = any(isinstance(name, str) for name in getattr(X, "columns", ()))
-    if not images and named and isinstance(image_columns, str):
+    """Raise an error where an estimator that is for images finds none in a table.
+
+    An array of numbers, or a table without names, as scikit-learn's own checks pass them, is a
+    warning.
+    """
+    if images or not isinstance(image_columns, str):
+        return
+    name = type(estimator).__name__
+    if any(isinstance(column, str) for column in getattr(X, "columns", ())):
         raise ValueError(
-            f"{type(estimator).__name__} finds no image in X, whose columns are "
-            f"{list_names(X.columns)}. Name columns of paths in `image_columns` of "
-            "make_lesion_transformer; with image_columns=[] it does without images."
+            f"{name} finds no image in X, whose columns are {list_names(X.columns)}. Name columns "
+            "of paths in `image_columns` of make_lesion_transformer; with image_columns=[] it does "
+            "without images."
         )
+    warn_user(
+        f"{name} was given an array, which holds no images, and does without. A ColumnTransformer "
+        'keeps image columns with remainder="passthrough" and set_output(transform="pandas"), as '
+        "make_lesion_transformer() does; image_columns=[] says that there are none.",
+        once=("no image", name),
+    )
 
 
 def learn_columns(X, images, metadata, group_column, estimator):

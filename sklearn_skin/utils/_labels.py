@@ -64,7 +64,7 @@ class LabelCodec:
     def _learn(self, task, column, classes):
         where = f" in task {task}" if self.multi_task else ""
         known = _sorted_labels(column[~missing_labels(column)], where)
-        if self.multi_task and len(known) == 0:
+        if len(known) == 0:
             raise ValueError(f"y has no label{where}: every value is missing.")
         known = narrow_dtype(known)
         if not self.multi_task:

@@ -32,6 +32,9 @@ GIVEN = [
     (np.array(PATHS), "a list of paths"),
     (np.array(PATHS, dtype=object), "a list of paths"),
     (pd.Index([None, *PATHS[1:]]), "a list of paths"),
+    (np.array(PATHS)[:, None], "an array of paths"),
+    ({"image": PATHS}, "a dict"),
+    (None, "None"),
     (COLUMN, "an image column alone"),
     (COLUMN.to_numpy(), "an image column alone"),
 ]
@@ -74,12 +77,11 @@ def test_nor_are_they_in_prediction(X, what, fitted):
         [[1.0, 2.0], [3.0, 4.0]],
         pd.DataFrame({"path": ["a.jpg"]}),
         pd.Series(["nevus"]),
-        np.array([["a.jpg", 3]], dtype=object),
+        np.array([["nevus", 3]], dtype=object),
         np.array(["nevus", None], dtype=object),
         torch.zeros(4, 2),
         "nevus",
         [],
-        None,
     ],
     ids=repr,
 )

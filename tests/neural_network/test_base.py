@@ -306,6 +306,8 @@ def test_settings_that_belong_to_training_are_free_after_it(X, y, make_net):
     before = net.predict_proba(X)
     net.set_params(device="cuda:77", image_size=64, optimizer="nonsense", batch_size=3)
     assert_allclose(net.predict_proba(X), before, atol=1e-6)
+    with pytest.raises(ValueError, match="'tta' parameter of JointFusionClassifier"):
+        net.set_params(tta=2).predict(X)
 
 
 @pytest.mark.parametrize(

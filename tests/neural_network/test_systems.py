@@ -189,6 +189,9 @@ def test_ablations_leave_columns_out(cls, image_alone, metadata_alone, X, y, mak
     metadata = X.drop(columns="image")
     with pytest.raises(ValueError, match=f"{cls.__name__} finds no image in X, whose columns"):
         net.fit(metadata, y)  # FAILURES 42
+    for unnamed in (metadata.to_numpy(), metadata.set_axis(range(metadata.shape[1]), axis=1)):
+        with pytest.warns(UserWarning, match=f"{cls.__name__} was given an array, which holds no"):
+            net.fit(unnamed, y)
     alone = net.set_params(image_columns=[]).fit(metadata, y)
     assert list(alone.branch_weights_) == metadata_alone and not alone.image_columns_
     assert_allclose(alone.predict_proba(metadata).sum(axis=1), 1.0)

@@ -83,6 +83,7 @@ def test_an_embedder_has_nan_for_images_that_are_not_there(table, gap):
     with pytest.raises(ValueError, match="allow_missing_images=True") as info:
         embedder.fit_transform(X)
     assert ("on_error" in str(info.value)) == (gap == "unreadable")
+    assert ("gives NaN" in str(info.value)) == (gap != "unreadable")
     embedder.set_params(allow_missing_images=True, on_error="missing")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "2 of 16 images cannot be read")
@@ -90,6 +91,9 @@ def test_an_embedder_has_nan_for_images_that_are_not_there(table, gap):
     assert np.flatnonzero(features.isna().any(axis=1)).tolist() == [3, 7]
     assert features.drop(columns="age").iloc[[3, 7]].isna().all(axis=None)
     good = X[~X.index.isin([3, 7])]
+    assert_allclose(features.drop([3, 7]), embedder.transform(good), atol=1e-5)
+    # Of the size that it was fitted with.
+    embedder.set_params(image_size=64)
     assert_allclose(features.drop([3, 7]), embedder.transform(good), atol=1e-5)
 
 
@@ -101,6 +105,8 @@ def test_an_embedder_without_an_image_is_told(table):
         embedder.set_params(on_error="missing").fit(table[0])
     embedder.set_params(on_error="raise", image_columns=[])
     assert embedder.fit_transform(table[0][["age"]]).shape == (16, 1)
+    with pytest.warns(UserWarning, match="ImageEmbedder was given an array, which holds no images"):
+        embedder.set_params(image_columns="auto").fit(np.ones((3, 2)))
 
 
 def test_where_every_image_is_missing_nothing_can_be_learnt(table):

@@ -52,6 +52,8 @@ def make_fusion(name: str, image_dim: int, metadata_dim: int, **options: Any) ->
     ------
     ValueError
         If the name is unknown, or the operator has no such option.
+    TypeError
+        If an option has a value of another type than the operator takes.
 
     Examples
     --------
@@ -71,5 +73,10 @@ def make_fusion(name: str, image_dim: int, metadata_dim: int, **options: Any) ->
             raise ValueError(
                 f"`fusion_options`: {name!r} has no option {option!r}, only {known}{hint}"
             )
-    operator: FusionOperator = make(image_dim, metadata_dim, **options)
+    try:
+        operator: FusionOperator = make(image_dim, metadata_dim, **options)
+    except TypeError as error:
+        raise TypeError(
+            f"`fusion_options`: {name!r} cannot be made with {options}: {error}"
+        ) from error
     return operator
