@@ -91,7 +91,8 @@ class ImageColumns(nn.Module):
         if backbone.frozen:
             return "vector" if self.as_vectors else "map"
         n_parts = backbone.n_frozen_parts
-        return f"{n_parts} parts" if n_parts else ""
+        # What a stem gives takes more room than it takes time.
+        return f"{n_parts} parts" if n_parts > 1 else ""
 
     def start(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map k images (n, 3, h, w), pixels in [0, 1], as far as no training changes it."""

@@ -61,8 +61,7 @@ class SingleImageNet(LesionNetwork):
     @property
     def feature_sources(self) -> list[tuple[nn.Module, str]]:
         """The encoder, where no weight of its first steps is trained."""
-        n_steps = self.encoder.n_frozen_steps
-        return [self.encoder.source(n_steps)] if n_steps else []
+        return self.encoder.sources(self.encoder.n_frozen_steps)
 
     def features(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map the one image (n, 3, h, w), pixels in [0, 1], as far as the encoder is frozen."""

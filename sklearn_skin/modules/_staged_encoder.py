@@ -1,6 +1,8 @@
 """A timm backbone as stem, four stages and neck, so that other modules can act in between."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -31,6 +33,8 @@ class StagedEncoder(nn.Module):
     keep_classifier : bool, default=True
         Keep the layers after the pooled features, such as the 1000-class layer. Their output
         is never used; the published parameter counts include them.
+    adapt : {"lora"} or mapping, default=None
+        Low-rank adapters; see `make_backbone`.
 
     Attributes
     ----------
@@ -65,10 +69,16 @@ class StagedEncoder(nn.Module):
         freeze: str | int | None = None,
         image_size: int | tuple[int, int] | None = None,
         keep_classifier: bool = True,
+        adapt: str | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = make_backbone(
-            name, weights=weights, freeze=freeze, image_size=image_size, keep_head=keep_classifier
+            name,
+            weights=weights,
+            freeze=freeze,
+            image_size=image_size,
+            keep_head=keep_classifier,
+            adapt=adapt,
         )
         # DermiResNet has no timm network inside.
         model = getattr(self.backbone.body, "network", None)
@@ -112,9 +122,13 @@ class StagedEncoder(nn.Module):
             images = self.step(number, images)
         return images
 
-    def source(self, n_steps: int) -> tuple[nn.Module, str]:
-        """Return what the result of the first steps follows from, and a word for it."""
-        return self.backbone, "vector" if n_steps == N_STEPS else f"{n_steps} parts"
+    def sources(self, n_steps: int) -> list[tuple[nn.Module, str]]:
+        """Return what the result of the first steps follows from, and a word for it.
+
+        Empty for the stem alone: what it gives takes more room than it takes time.
+        """
+        word = "vector" if n_steps == N_STEPS else f"{n_steps} parts"
+        return [(self.backbone, word)] if n_steps > 1 else []
 
     def forward(self, images: Tensor, n_started: int = 0) -> Tensor:
         """Map images (n, 3, h, w), pixels in [0, 1], to vectors (n, d).

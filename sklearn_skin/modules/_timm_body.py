@@ -2,13 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from sklearn_skin.modules._adapters import add_adapters
 from sklearn_skin.modules._parts import Parts, find_parts
 from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._weights import create_pretrained, head_names, load_weights
@@ -80,6 +81,13 @@ def _group_parameters(network: Any) -> dict[Any, list[str]]:
     return grouped
 
 
+def _drop_heads(network: Any) -> None:
+    """Leave out what timm keeps with num_classes=0: it would be trained, hashed and saved."""
+    for head in ("pre_logits", "conv_head", "norm_head", "attn_pool"):
+        if head in head_names(network) and getattr(network, head) is not None:
+            setattr(network, head, nn.Identity())
+
+
 def _create_network(name: str, pretrained: bool, options: dict[str, Any], in_chans: int) -> Any:
     with warnings.catch_warnings():
         # Old names such as 'xception' are the ones that the sources print.
@@ -93,6 +101,7 @@ def make_timm_body(
     in_chans: int,
     image_size: int | tuple[int, int] | None,
     keep_head: bool,
+    adapt: str | Mapping[str, Any] | None = None,
 ) -> tuple[TimmBody, int, tuple[tuple[float, ...], tuple[float, ...]], list[list[str]]]:
     """Make the parts of a `Backbone` from timm; the parameters are those of `make_backbone`.
 
@@ -120,14 +129,13 @@ def make_timm_body(
         network = _create_network(name, False, options, in_chans)
         if weights is not None:
             load_weights(network, weights, name, in_chans)
-    # timm keeps these with num_classes=0; unused weights would be trained, hashed and saved.
     if not keep_head:
-        for head in ("pre_logits", "conv_head", "norm_head", "attn_pool"):
-            if head in head_names(network) and getattr(network, head) is not None:
-                setattr(network, head, nn.Identity())
+        _drop_heads(network)
     default = network.default_cfg
     size = default["input_size"][-2:] if image_size is None else image_size
     fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    if adapt is not None:
+        add_adapters(network, adapt, (in_chans, *fixed_size), name)
     body = TimmBody(network, fixed_size if fixed else None)
     grouped = _group_parameters(network)
     stages = _stages_of([n for n, _ in body.named_parameters()], grouped, "network.")

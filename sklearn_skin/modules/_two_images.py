@@ -122,8 +122,8 @@ class EncoderPair(nn.Module):
     @property
     def sources(self) -> list[tuple[nn.Module, str]]:
         """What `start` follows from, by image; empty where it leaves an image as it is."""
-        found = [(encoder, self._n_started(encoder)) for encoder in self._of_images()]
-        return [e.source(n) for e, n in found] if all(n for _, n in found) else []
+        found = [encoder.sources(self._n_started(encoder)) for encoder in self._of_images()]
+        return sum(found, []) if all(found) else []
 
     def start(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Run both encoders as far as no training changes them."""

@@ -1,7 +1,7 @@
 """Image backbones: one interface over every timm network and DermiResNet."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_skin.modules._adapters import is_adapter
 from sklearn_skin.modules._dermiresnet import DermiResNet
 from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._timm_body import make_timm_body
@@ -104,8 +105,11 @@ class Backbone(nn.Module):
             self.body.requires_grad_(False)
         elif isinstance(freeze, Integral) and 0 <= freeze <= len(stages):
             frozen = {name for stage in stages[: int(freeze)] for name in stage}
+            names = [name for name, _ in self.body.named_parameters()]
+            # Beside adapters the weights stay as they are.
+            trained = set(filter(is_adapter, names)) or set(names)
             for name, parameter in self.body.named_parameters():
-                parameter.requires_grad_(name not in frozen)
+                parameter.requires_grad_(name in trained and name not in frozen)
         else:
             raise ValueError(
                 f"`freeze` must be None, 'backbone' or an int from 0 to {len(stages)} (the "
@@ -288,6 +292,7 @@ def make_backbone(
     in_chans: int = 3,
     image_size: int | tuple[int, int] | None = None,
     keep_head: bool = False,
+    adapt: str | Mapping[str, Any] | None = None,
 ) -> Backbone:
     """Make an image backbone by name.
 
@@ -310,6 +315,13 @@ def make_backbone(
         ViT); their native size by default. Others ignore it.
     keep_head : bool, default=False
         Keep the network's unused classification layers, as published parameter counts do.
+    adapt : {"lora"} or mapping, default=None
+        Low-rank adapters: beside each linear layer y = W x of the attention blocks, W frozen, is
+        (α / r) B A x with A of shape (r, d_in), B of (d_out, r) and 0 at first
+        (:ref:`Hu et al. (2022) <hu2022>`, eq. 3). A mapping gives the ``"name"`` and options:
+        ``r`` (8), ``alpha`` (16), ``dropout`` (0.0) of x, ``layers`` ("attention", or "all" linear
+        layers). Layers whose weights a network reads without calling them, such as qkv of SwinV2,
+        BEiT and EVA, have none. Needs the extra ``adapt``.
 
     Returns
     -------
@@ -338,6 +350,8 @@ def make_backbone(
     """
     _check_name(name)
     if name in _DERMIRESNETS:
+        if adapt is not None:
+            raise ValueError(f"`adapt` needs a backbone with attention blocks; got {name!r}.")
         body = DermiResNet(in_chans, norm=_DERMIRESNETS[name])
         if weights == "imagenet":
             raise ValueError(
@@ -354,6 +368,6 @@ def make_backbone(
             body, body.out_features, body.vector_features, identity, stages, freeze
         ).train()
     timm_body, width, normalisation, stages = make_timm_body(
-        name, weights, in_chans, image_size, keep_head
+        name, weights, in_chans, image_size, keep_head, adapt
     )
     return Backbone(timm_body, width, width, normalisation, stages, freeze).train()

@@ -77,6 +77,7 @@ class BaseImageNetwork(BaseNetwork):
         backbone="resnet18",
         weights="imagenet",
         freeze=None,
+        adapt=None,
         image_size=224,
         augment=None,
         frozen_views=None,
@@ -93,6 +94,7 @@ class BaseImageNetwork(BaseNetwork):
         self.backbone = backbone
         self.weights = weights
         self.freeze = freeze
+        self.adapt = adapt
         self.image_size = image_size
         self.augment = augment
         self.frozen_views = frozen_views
@@ -182,6 +184,7 @@ def make_backbones(shapes, recipe, shared=False):
             weights=recipe.weights,
             freeze=recipe.freeze,
             image_size=shapes.image_size,
+            adapt=recipe.adapt,
         )
         for _ in range(min(n_images, 1) if shared else n_images)
     ]

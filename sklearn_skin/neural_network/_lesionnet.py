@@ -35,6 +35,8 @@ class LesionNetClassifier(BaseImageNetwork):
         The source's own CNN, of two blocks; `freeze` counts these.
     weights : None, default=None
         There are no pretrained weights of it.
+    adapt : None, default=None
+        It has no attention layers.
     %(common)s
 
     Attributes
@@ -71,6 +73,7 @@ class LesionNetClassifier(BaseImageNetwork):
             "classifier_hidden": [WIDTHS],
             "backbone": [StrOptions({"lesionnet"})],
             "weights": [None],
+            "adapt": [None],
         }
     )
 
@@ -84,9 +87,10 @@ class LesionNetClassifier(BaseImageNetwork):
         dermoscopy_column=None,
         backbone="lesionnet",
         weights=None,
+        adapt=None,
         **common,
     ):
-        super().__init__(backbone=backbone, weights=weights, **common)
+        super().__init__(backbone=backbone, weights=weights, adapt=adapt, **common)
         self.channels = channels
         self.metadata_hidden = metadata_hidden
         self.classifier_hidden = classifier_hidden

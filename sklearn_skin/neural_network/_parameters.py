@@ -151,6 +151,10 @@ class ImageParameters:
         Parts that are not trained: the whole backbone, or that many of its first stages. What
         comes before anything that is trained runs once per image, not once per epoch, and is
         kept in the cache; with `augment` see `frozen_views`.
+    adapt : {"lora"} or dict, default=None
+        Low-rank adapters (:ref:`Hu et al. (2022) <hu2022>`) beside the attention layers of a
+        transformer backbone, whose own weights stay as they are: a small part of the weights is
+        trained. A dict gives a ``"name"`` and options; see `sklearn_skin.modules.make_backbone`.
     image_size : int or (int, int), default=224
         Height and width in pixels that images are resized to.
     augment : str, dict or list of str, default=None
@@ -182,6 +186,7 @@ class ImageParameters:
         "backbone": [str],
         "weights": [StrOptions({"imagenet"}), str, HasMethods("__fspath__"), None],
         "freeze": [StrOptions({"backbone"}), Interval(Integral, 0, None, closed="left"), None],
+        "adapt": [StrOptions({"lora"}), dict, None],
         "image_size": [COUNT, tuple, list],
         "augment": [str, dict, "array-like", None],
         "frozen_views": [COUNT, None],

@@ -85,6 +85,7 @@ class Recipe:
 
 # What a network without images does: nothing is frozen, cached, shown in views or missing.
 _NO_IMAGES = {
+    "adapt": None,
     "allow_missing_images": False,
     "augment": None,
     "backbone": None,
@@ -145,6 +146,8 @@ def _check_contradictions(given):
         raise ValueError(
             "`sampler` and `class_weight` both correct the class imbalance; set one to None."
         )
+    if given["adapt"] is not None and given["freeze"] == "backbone":
+        raise ValueError("`freeze='backbone'` leaves nothing to `adapt`; set one to None.")
     check_tolerance(given["on_error"], given["allow_missing_images"])
 
 

@@ -40,5 +40,9 @@ def _guess(role, images, given):
 def make_encoder(name, shapes, recipe):
     """Return an encoder in four stages with the recipe's settings."""
     return StagedEncoder(
-        name, weights=recipe.weights, freeze=recipe.freeze, image_size=shapes.image_size
+        name,
+        weights=recipe.weights,
+        freeze=recipe.freeze,
+        image_size=shapes.image_size,
+        adapt=recipe.adapt,
     )

@@ -86,7 +86,8 @@ def test_frozen_features_are_the_same_whatever_is_trained(name, freeze):
     net, images, metadata = make_case(name)
     assert not net.feature_sources
     net.freeze(freeze)
-    if name in NEVER_KEPT or (name == "lesionnet" and freeze == 1):
+    # A stem alone is not worth it.
+    if name in NEVER_KEPT or freeze == 1:
         assert not net.feature_sources
         return
     assert len(net.feature_sources) == len(images)
@@ -94,8 +95,7 @@ def test_frozen_features_are_the_same_whatever_is_trained(name, freeze):
     train_one_step(net, images, metadata)
     after = net.features(images)
     assert all(torch.equal(a, b) for a, b in zip(after, before))
-    whole = [not any(map(torch.equal, image, kept)) for image, kept in zip(images, after)]
-    assert all(whole), "nothing was computed"
+    assert all(kept.shape != image.shape for image, kept in zip(images, after))
 
 
 def train_one_step(net, images, metadata):

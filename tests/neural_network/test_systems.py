@@ -1,5 +1,6 @@
 """What is particular to each system's estimator."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -261,3 +262,21 @@ def test_a_lesionnet_has_at_least_one_metadata_layer(pairs, make_net):
     X, y = pairs
     with pytest.raises(ValueError, match="must name at least one layer"):
         make_net(LesionNetClassifier, metadata_hidden=()).fit(X, y)
+
+
+@pytest.mark.parametrize("cls", [JointFusionClassifier, FusionNetClassifier])
+def test_adapters_train_a_small_part_of_a_transformer(cls, X, y, pairs, make_net):
+    joint = cls is JointFusionClassifier
+    backbone = "test_vit" if joint else "swin_tiny_patch4_window7_224"
+    rows = (X, y) if joint else pairs
+    net = make_net(cls, backbone=backbone, adapt="lora", max_epochs=1, image_size=32).fit(*rows)
+    weights = [(name, p) for name, p in net.module_.named_parameters() if ".body." in name]
+    assert {p.requires_grad for name, p in weights if ".lora_" in name} == {True}
+    assert {p.requires_grad for name, p in weights if ".lora_" not in name} == {False}
+    moved = [p for name, p in weights if ".lora_B" in name]
+    assert all(p.abs().max() > 0 for p in moved)
+    twin = pickle.loads(pickle.dumps(net))
+    assert_allclose(twin.predict_proba(rows[0]), net.predict_proba(rows[0]), atol=1e-6)
+    net.fine_tune(*rows, freeze=2, max_epochs=1)
+    with pytest.raises(ValueError, match="leaves nothing to `adapt`"):
+        net.set_params(freeze="backbone").fit(*rows)
