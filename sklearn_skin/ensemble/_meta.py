@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from sklearn.utils.validation import (
@@ -15,6 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
+from sklearn_skin.ensemble._group_columns import named_group_columns
 from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
 from sklearn_skin.image import check_no_images
 from sklearn_skin.utils import (
@@ -128,7 +128,10 @@ class FusionMixin(TaskClassifierMixin):
         """Check X: a table with images or texts by column, numbers as scikit-learn does."""
         check_no_images(X)
         if reset:
-            self._by_name = isinstance(X, pd.DataFrame) and _needs_names(X, self.group_column)
+            named = named_group_columns(self._members())
+            self._by_name = _needs_names(X, named | {self.group_column})
+            # Kept for members that name them; all others would learn from patients' numbers.
+            self._passed_groups = [name for name in getattr(X, "columns", ()) if name in named]
         if self._by_name:
             return self._read_by_name(X, reset)
         accepts = get_tags(self).input_tags
@@ -145,33 +148,16 @@ class FusionMixin(TaskClassifierMixin):
     def _read_by_name(self, X, reset):
         check_table(X, [] if reset else self.feature_names_in_)
         if reset:
-            names = [name for name in X.columns if name != self.group_column]
+            groups = {self.group_column, *self._passed_groups}
+            names = [name for name in X.columns if name not in groups]
             self.feature_names_in_ = np.array(names, dtype=object)
             self.n_features_in_ = len(names)
-            # A member that knows nothing of the column would learn from patients' numbers.
-            self._keeps_groups = self._passes_groups_on()
-            own = [name for name in names if name not in self._groups_of_members()]
-            check_no_groups(X[own], type(self).__name__)
+            check_no_groups(X[names], type(self).__name__)
         features = X[list(self.feature_names_in_)]
-        if not self._keeps_groups or self.group_column not in X.columns:
-            return features
+        # New patients need not be named.
+        here = [name for name in self._passed_groups if name in X.columns]
         # As texts: one member may know the column, and another learn from numbers.
-        return features.assign(**{self.group_column: label_groups(X[self.group_column])})
-
-    def _passes_groups_on(self):
-        """Whether a member knows the group column; to all others it would be a feature."""
-        for _, member in self._members():
-            for value in member.get_params().values():
-                if isinstance(value, ColumnTransformer):
-                    if any(block == "group" for block, *_ in value.transformers):
-                        return True
-        return self.group_column in self._groups_of_members()
-
-    def _groups_of_members(self):
-        """Return the columns that members name in `group_column`."""
-        named = [member.get_params().items() for _, member in self._members()]
-        params = [pair for pairs in named for pair in pairs]
-        return {value for name, value in params if name.split("__")[-1] == "group_column"}
+        return features.assign(**{name: label_groups(X[name]) for name in here})
 
     def _route(self, members, sample_weight, groups):
         """Return the parameters of every member's fit."""
@@ -247,6 +233,8 @@ def _union(labels):
     return np.unique(np.concatenate(labels))
 
 
-def _needs_names(X, group_column):
+def _needs_names(X, group_columns):
+    if not isinstance(X, pd.DataFrame):
+        return False
     numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes)
-    return not numeric or group_column in X.columns
+    return not numeric or any(name in group_columns for name in X.columns)
