@@ -25,6 +25,36 @@ def named_group_columns(members):
     return named - {None}
 
 
+def common_group_column(members, X, owner):
+    """Return the column that all members which name one agree on, or None without any.
+
+    Parameters
+    ----------
+    members : list of (str, classifier)
+    X : DataFrame or array-like
+    owner : str
+        Class of the meta-estimator, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they name several, or X lacks the column.
+    """
+    named = sorted(named_group_columns(members))
+    if len(named) > 1:
+        raise ValueError(
+            f"members name different group columns, {named}: name the one to split by in "
+            f"`group_column` of {owner}, or pass `groups` to fit."
+        )
+    for column in named:
+        if column not in getattr(X, "columns", ()):
+            raise ValueError(
+                f"`group_column` {column!r} of the members is not a column of X, and without it "
+                f"{owner} may fit and judge them on rows of one patient: pass `groups` to fit."
+            )
+    return named[0] if named else None
+
+
 def _params_of(member):
     # What is fitted already need have no parameters.
     return member.get_params() if hasattr(member, "get_params") else {}

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
-from sklearn_skin.ensemble._group_columns import named_group_columns
+from sklearn_skin.ensemble._group_columns import common_group_column, named_group_columns
 from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
 from sklearn_skin.image import check_no_images
 from sklearn_skin.utils import (
@@ -98,7 +98,7 @@ class FusionMixin(TaskClassifierMixin):
         check_validation_rows(X_val, y_val)
         codec = LabelCodec(self._known_classes(members)).fit(y)
         codes = codec.transform(y)
-        groups = self._groups_of(X, groups)
+        groups = self._groups_of(X, groups, members, splits=self._splits(X_val))
         self._task_names = task_names(y)
         X = self._read(X, reset=True)
         check_consistent_length(X, codes, groups)
@@ -116,11 +116,18 @@ class FusionMixin(TaskClassifierMixin):
         check_consistent_length(X_val, codes)
         return FusionData(X_val, _plain_labels(self._codec, codes), codes)
 
-    def _groups_of(self, X, groups):
+    def _splits(self, X_val):
+        """Whether a fit splits rows."""
+        return True
+
+    def _groups_of(self, X, groups, members, splits):
         if groups is None and self.group_column is not None:
             if self.group_column not in getattr(X, "columns", ()):
                 raise ValueError(f"`group_column` {self.group_column!r} is not a column of X.")
             groups = X[self.group_column]
+        elif groups is None and splits:
+            column = common_group_column(members, X, type(self).__name__)
+            groups = None if column is None else X[column]
         # Gaps are the folds' to refuse: nothing else needs every row's group.
         return None if groups is None else np.asarray(groups)
 

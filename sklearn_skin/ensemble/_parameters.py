@@ -39,8 +39,9 @@ search : {"auto", "exact", "grid"}, default="auto"
     Search of the weights; see :func:`search_simplex_weights`. With four or more, "exact" may
     fail for want of a proof once everything is fitted; "auto" never does.
 group_column : str, default=None
-    Column of X that tells which rows belong together, where `fit` is not given `groups`.
-    It is never a feature.
+    Column of X that tells which rows belong together, where `fit` is not given `groups`. None
+    takes the one that the classifiers name, if any; it is an error where they name different
+    ones. It is never a feature.
 classes : array-like or list of array-like, default=None
     All labels (per task), where some may be absent from the training rows.
 memory : str or joblib.Memory, default=None

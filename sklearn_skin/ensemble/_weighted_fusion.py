@@ -173,6 +173,9 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
     def _searches(self):
         return isinstance(self.weights, str)
 
+    def _splits(self, X_val):
+        return self._searches() and X_val is None and not self._is_prefit()
+
     def _fit_members(self, members, data, params):
         """Set `estimators_`; return what they say of rows new to them, and these rows' labels."""
         valid = data.valid
@@ -182,7 +185,7 @@ class WeightedFusionClassifier(FusionMixin, _BaseHeterogeneousEnsemble):
             valid = data if valid is None else valid
         else:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-            holds_out = self._searches() and valid is None
+            holds_out = self._splits(valid)
             result = self._cross_fit(members, data, params, seed, holds_out=holds_out)
             self.estimators_ = result.members
         if valid is not None:

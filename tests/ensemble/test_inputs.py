@@ -319,7 +319,7 @@ def test_a_member_s_group_column_is_no_metadata():
     pairs = np.arange(60) // 2
     table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(patient=pairs, doctor=pairs % 3)
     members = [("one", Prior("patient")), ("two", Prior("doctor"))]
-    model = two_stages(members).fit(table, y)
+    model = two_stages(members, group_column="patient").fit(table, y)
     assert model.get_feature_names_out().tolist() == ["P1_A", "P1_B", "P1_C", "a", "b"]
 
 
