@@ -65,14 +65,16 @@ def fit_labels(estimator, X, y, **params):
     """
     try:
         return clone(estimator).fit(X, y, **params)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError) as refusal:
         classes, codes = np.unique(y, return_inverse=True)
         if np.array_equal(classes, np.arange(len(classes))):
             raise
         try:
             return CodedClassifier(clone(estimator).fit(X, codes, **params), classes)
-        except (TypeError, ValueError):
-            raise error from None
+        except (TypeError, ValueError) as error:
+            # This one is not about the labels, unless a parameter names labels.
+            error.add_note(f"Said of the labels' codes 0, 1, …; of the labels: {refusal}")
+            raise
 
 
 def handles_tasks(estimator):

@@ -54,9 +54,14 @@ class Prior(ClassifierMixin, BaseEstimator):
 class Coded(ClassifierMixin, BaseEstimator):
     """Takes the labels 0, 1, … alone, as boosted trees of other libraries do."""
 
+    def __init__(self, depth=6):
+        self.depth = depth
+
     def fit(self, X, y, sample_weight=None):
         if np.asarray(y).dtype.kind != "i":
             raise ValueError("labels must be 0, 1, ...")
+        if self.depth < 1:
+            raise ValueError(f"depth must be at least 1; got {self.depth}.")
         self.classes_ = np.unique(y)
         self.proba_ = np.bincount(y, sample_weight) / np.bincount(y, sample_weight).sum()
         return self
@@ -257,6 +262,26 @@ def test_labels_that_a_member_takes_as_codes_keep_their_weights():
     proba = model.fit(X, y, sample_weight=weight).predict_proba(X)[0]
     expected = [weight[y == label].sum() for label in "ABC"]
     assert_allclose(proba, np.divide(expected, weight.sum()))
+
+
+@BOTH
+def test_what_a_classifier_of_codes_says_of_its_parameters_is_heard(make):
+    X, y = blobs(60)
+    with pytest.raises(ValueError, match="depth must be at least 1; got 0"):
+        make([("coded", Coded(depth=0)), ("linear", LINEAR)]).fit(X, y)
+
+
+def test_what_a_second_stage_of_codes_says_of_its_parameters_is_heard():
+    X, y = blobs(60)
+    with pytest.raises(ValueError, match="depth must be at least 1; got 0"):
+        two_stages(second_stage=Coded(depth=0)).fit(X, y)
+
+
+def test_an_error_about_codes_also_says_what_the_labels_gave():
+    X, y = blobs(60)
+    with pytest.raises(ValueError, match="class_weight") as caught:
+        weighted([("linear", LogisticRegression(class_weight={"Z": 2.0}))]).fit(X, y)
+    assert "['A', 'B', 'C'], are not in class_weight" in "".join(caught.value.__notes__)
 
 
 def test_a_member_is_told_of_labels_that_its_fold_lacks():
