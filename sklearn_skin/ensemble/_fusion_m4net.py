@@ -1,5 +1,7 @@
 """FusionM4Net: networks, a weighted average of their branches, classifiers upon it."""
 
+from copy import copy
+
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
@@ -200,13 +202,15 @@ class FusionM4NetClassifier(TwoStages):
         Returns
         -------
         self : object
-            The estimator with the new second stage.
+            The estimator with the new second stage; as it was, if that cannot be fitted.
         """
         check_is_fitted(self)
+        trial = copy(self)
         if not (isinstance(second_stage, str) and second_stage == "current"):
-            self.set_params(second_stage=second_stage)
-        self._validate_params()
-        return self._fit_second_stage()
+            trial.set_params(second_stage=second_stage)
+        trial._validate_params()
+        vars(self).update(vars(trial._fit_second_stage()))
+        return self
 
     def predict_stages(self, X):
         """Return the probabilities of every branch and stage.

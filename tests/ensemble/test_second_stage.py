@@ -129,6 +129,31 @@ def test_a_second_stage_that_does_not_predict_is_refused_before_anything_is_fitt
         model.refit_second_stage(StandardScaler())
 
 
+class FailsOnParts(LogisticRegression):
+    """Is fitted on all rows, and fails in the folds that come after."""
+
+    def fit(self, X, y, sample_weight=None):
+        if len(X) < 100:
+            raise RuntimeError("too few rows")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize(
+    "second_stage",
+    ["unknown", 3, StandardScaler(), LogisticRegression(C=-1.0), FailsOnParts()],
+    ids=str,
+)
+def test_a_refit_that_fails_changes_nothing(held_out, second_stage):
+    _, X, _ = held_out
+    model = fit_on(held_out, LogisticRegression())[0]
+    before, proba = dict(vars(model)), model.predict_proba(X)
+    with pytest.raises((ValueError, TypeError, RuntimeError)):
+        model.refit_second_stage(second_stage)
+    assert vars(model) == before
+    assert_allclose(model.predict_proba(X), proba)
+    assert model.refit_second_stage() is model
+
+
 @pytest.mark.parametrize("wrap", [ClassifierChain, MultiOutputClassifier])
 def test_a_classifier_of_several_tasks_takes_one(wrap):
     X, y = blobs(n_classes=2)
