@@ -103,13 +103,20 @@ def make_second_stage(second_stage, seed):
 
 
 def check_second_stage(second_stage):
-    """Raise an error for an estimator that does not predict."""
-    # The tags tell what an unfitted one may hide, such as stacking, which has no `predict` yet.
-    known = second_stage is None or isinstance(second_stage, str)
-    if not (known or hasattr(second_stage, "predict") or is_classifier(second_stage)):
+    """Raise an error for an estimator that is no classifier."""
+    if second_stage is None or isinstance(second_stage, str):
+        return
+    name = type(split_pipeline(second_stage)[0]).__name__
+    # A classifier from elsewhere may say nothing of its kind.
+    kind = get_tags(second_stage).estimator_type or "classifier"
+    if kind != "classifier":
         raise TypeError(
-            f"`second_stage` must be a classifier; {type(second_stage).__name__} has no predict."
+            f"`second_stage` must be a classifier, such as LogisticRegression(); {name} calls "
+            f"itself {kind!r}."
         )
+    # The tags tell what an unfitted one may hide, such as stacking, which has no `predict` yet.
+    if not (hasattr(second_stage, "predict") or is_classifier(second_stage)):
+        raise TypeError(f"`second_stage` must be a classifier; {name} has no predict.")
 
 
 def is_joint(classifier):

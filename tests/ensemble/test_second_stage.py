@@ -6,15 +6,16 @@ from ensemble_fakes import blobs
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from sklearn.utils import check_random_state
 
 from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier
@@ -127,6 +128,25 @@ def test_a_second_stage_that_does_not_predict_is_refused_before_anything_is_fitt
     model = fit_on(held_out)[0]
     with pytest.raises(TypeError, match="StandardScaler has no predict"):
         model.refit_second_stage(StandardScaler())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("stage", "name", "kind"),
+    [
+        (LinearRegression(), "LinearRegression", "regressor"),
+        (make_pipeline(StandardScaler(), SVR()), "SVR", "regressor"),
+        (MultiOutputRegressor(LinearRegression()), "MultiOutputRegressor", "regressor"),
+        (KMeans(2), "KMeans", "clusterer"),
+    ],
+    ids=["plain", "pipeline", "tasks", "clusters"],
+)
+def test_a_second_stage_of_another_kind_is_refused(held_out, stage, name, kind):
+    members, X, y = held_out
+    with pytest.raises(TypeError, match=f"`second_stage` must be .*; {name} calls itself '{kind}'"):
+        FusionM4NetClassifier(members, stage, cv="prefit").fit(X, y)
+    with pytest.raises(TypeError, match=name):
+        fit_on(held_out, LogisticRegression())[0].refit_second_stage(stage)
 
 
 class FailsOnParts(LogisticRegression):
