@@ -140,6 +140,7 @@ def warn_of_calibration(second_stage):
     warn_user(
         f"{name} has no predict_proba; the second stage uses CalibratedClassifierCV of it, with "
         "ensemble=False.",
+        once=("calibration", name),
     )
 
 

@@ -1,5 +1,7 @@
 """The second stage is the source's by default: an SVM (rbf, C = 1) with probabilities."""
 
+import warnings
+
 import numpy as np
 import pytest
 from ensemble_fakes import blobs
@@ -8,14 +10,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.utils import check_random_state
 
 from sklearn_skin.ensemble import FusionM4NetClassifier, WeightedFusionClassifier
@@ -128,6 +130,17 @@ def test_a_second_stage_that_does_not_predict_is_refused_before_anything_is_fitt
     model = fit_on(held_out)[0]
     with pytest.raises(TypeError, match="StandardScaler has no predict"):
         model.refit_second_stage(StandardScaler())
+
+
+def test_a_search_says_once_that_the_second_stage_is_calibrated(held_out):
+    members, X, y = held_out
+    model = FusionM4NetClassifier(members, LinearSVC(), cv=2, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        GridSearchCV(model, {"second_stage__C": [0.1, 1.0]}, cv=2).fit(X, y)
+        model.set_params(second_stage=RidgeClassifier()).fit(X, y)
+    texts = [str(w.message) for w in caught]
+    assert [text.split()[0] for text in texts] == ["LinearSVC", "RidgeClassifier"]
 
 
 @pytest.mark.filterwarnings("error")
