@@ -56,6 +56,7 @@ def _warn_of_torn_groups(cv, folds, groups):
             f"`cv` puts rows of one group on both sides of {torn} of its {len(folds)} splits: "
             f"got {cv!r}. Pass a number of folds or a splitter by group, such as "
             "StratifiedGroupKFold.",
+            once=("torn groups", repr(cv)),
         )
 
 

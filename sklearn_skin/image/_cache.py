@@ -228,7 +228,7 @@ def _make_folder(cache_dir: str | os.PathLike | None) -> str | None:
     try:
         return _lmdb.make_folder(folder)
     except OSError as error:
-        warn_user(f"No cache: {error}. Choose a `cache_dir`.")
+        warn_user(f"No cache: {error}. Choose a `cache_dir`.", once=("cache", str(error)))
         return None
 
 

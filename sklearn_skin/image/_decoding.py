@@ -143,6 +143,7 @@ def _orientation(picture: Image.Image, name: str) -> int:
         return int(value)
     warn_user(
         f"{name}: the EXIF orientation is malformed ({value!r}) and not applied.",
+        once=("orientation", name, repr(value)),
     )
     return 1
 

@@ -198,7 +198,8 @@ def _attempt(
         except _DAMAGE:
             _rebuild(path, max_bytes)
         except (lmdb.Error, OSError) as error:
-            warn_user(f"The cache in {path} is not used: {error}")
+            once = ("cache", path, str(error))
+            warn_user(f"The cache in {path} is not used: {error}", once=once)
             return None
     return None
 

@@ -184,6 +184,7 @@ def _divide(numerator, denominator, zero_division):
             "specificity is ill-defined and set to 0.0 for classes that all rows have. Use "
             "`zero_division` to control this.",
             UndefinedMetricWarning,
+            once="specificity",
         )
     # The quotient is computed everywhere: without the 1 NumPy would warn of what is filled.
     fill = 0.0 if zero_division == "warn" else float(zero_division)

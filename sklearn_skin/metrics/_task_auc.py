@@ -113,4 +113,5 @@ def _warn_undefined(areas, classes, chosen):
             f"the AUC is not defined for {', '.join(lacking)}: all rows, or none, are of that "
             "class. Left out of the mean.",
             UndefinedMetricWarning,
+            once=("AUC", *lacking),
         )

@@ -106,6 +106,7 @@ class SharedFusionNet(TwoImageNetwork):
             warn_user(
                 f"Sharing a {encoders[0].family} between both images lowered accuracy in the "
                 "source; Swin and ConvNeXt did not.",
+                once=("shared encoder", encoders[0].family),
             )
         clinical, dermoscopy = pair.out_features
         if share_heads and clinical != dermoscopy:

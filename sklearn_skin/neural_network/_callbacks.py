@@ -176,6 +176,7 @@ class WeightAveraging(Callback):
             warn_user(
                 "early stopping ended training before the epochs that `averaging` takes; "
                 "no weights were averaged.",
+                once="no average",
             )
         else:
             net.module_.load_state_dict(average.module.state_dict())

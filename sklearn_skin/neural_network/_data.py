@@ -172,6 +172,7 @@ def _split_rows(strata, fraction, seed):
     if counts.min() < 2 or n_valid < len(counts) or len(strata) - n_valid < len(counts):
         warn_user(
             "the validation split inside fit is not stratified: a class has too few rows.",
+            once="not stratified",
         )
         splitter = ShuffleSplit(1, test_size=fraction, random_state=seed)
     return next(splitter.split(strata, strata))

@@ -181,7 +181,8 @@ def _zeros(shape, folder):
             os.posix_fallocate(file.fileno(), 0, n_bytes)
         return np.memmap(file, np.float32, "w+", shape=shape)
     except OSError as error:
-        warn_user(f"{n_bytes >> 20} MB of features stay in memory: {error}.")
+        once = ("features", str(error))
+        warn_user(f"{n_bytes >> 20} MB of features stay in memory: {error}.", once=once)
         return np.zeros(shape, np.float32)
 
 

@@ -114,5 +114,6 @@ def _takes_groups(final, sampler):
         warn_user(
             f"`groups` do not reach {type(final).__name__} behind {type(sampler).__name__}, which "
             "changes the rows: name a `group_column` if it holds rows out.",
+            once=("groups", type(final).__name__, type(sampler).__name__),
         )
     return sampler is None

@@ -85,6 +85,7 @@ class LabelCodec:
             warn_user(
                 f"no row has the class{'es' * (len(absent) > 1)} {absent}{where}; their "
                 "probabilities are untrained.",
+                once=("absent classes", task, *absent),
             )
         return classes
 
@@ -158,6 +159,7 @@ def as_columns(y):
         warn_user(
             "A column-vector y was passed when a 1d array was expected.",
             DataConversionWarning,
+            once="column vector",
         )
         return columns, False
     return columns, True

@@ -54,6 +54,7 @@ class TensorFusion(FusionOperator):
                 f"Tensor fusion of {image_dim} image and {metadata_dim} metadata features gives "
                 f"a vector of {self.out_features} elements; a narrower metadata encoder or "
                 "fusion='bilinear' needs less memory.",
+                once=("tensor fusion", image_dim, metadata_dim),
             )
 
     def forward(self, image: Tensor, metadata: Tensor) -> Tensor:

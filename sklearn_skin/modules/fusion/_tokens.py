@@ -42,6 +42,7 @@ class TokenFusion(FusionOperator):
                 "With tokens='vector' each modality is one token, and the softmax over one key "
                 f"is always 1, so that {operator} {consequence}. tokens='spatial' attends over "
                 "the positions of the feature map and the groups of metadata features.",
+                once=("one token", operator),
             )
 
     @classmethod
