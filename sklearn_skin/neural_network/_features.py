@@ -216,4 +216,7 @@ def _digest(module):
             own |= dict(part.named_buffers(recurse=False))
         kept = {name: value for name, value in own.items() if not value.requires_grad}
         weights |= {f"{path}.{name}": value for name, value in kept.items()}
-    return weights_digest(weights)
+    # Two architectures may have weights of the same names and shapes.
+    return blake2b(
+        repr(module).encode() + weights_digest(weights).encode(), digest_size=16
+    ).hexdigest()

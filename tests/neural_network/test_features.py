@@ -316,3 +316,18 @@ def test_repetitions_of_a_sampler_get_views_and_the_others_do_not(table, weights
     (views,), embedder = make_features(X, weights, tmp_path / "cache", **options)
     assert views.shape[1] == 3
     assert_allclose(views[:, 0], embed(embedder, load_pixels(X["image"].array, 32)[0]), atol=1e-5)
+
+
+def test_architectures_with_the_same_weights_do_not_share_features(table, tmp_path):
+    X, _ = table
+    torch.manual_seed(0)
+    path = tmp_path / "weights.pt"
+    # One pads as TensorFlow does.
+    torch.save(make_backbone("efficientnet_b0").body.network.state_dict(), path)
+    options = SETTINGS | {"weights": path, "cache_dir": tmp_path / "cache", "image_size": 34}
+    for name in ("efficientnet_b0", "tf_efficientnet_b0"):
+        kept = ImageEmbedder(**(options | {"backbone": name})).fit_transform(X)
+        options["cache_dir"], folder = None, options["cache_dir"]
+        whole = ImageEmbedder(**(options | {"backbone": name})).fit_transform(X)
+        options["cache_dir"] = folder
+        assert_allclose(kept, whole, atol=1e-5)
