@@ -53,6 +53,8 @@ _IDENTIFIER = re.compile(
     r"|(patient|subject|lesion|case) ?(ids?|no|nr|number)?)"
     r"|patients|subjects|lesions|cases|index|unnamed( \d+)+"
 )
+# What identifies nobody, whatever its column is called.
+_FLAGS = ("true", "false", "yes", "no")
 # Of so many different values few say anything of the next row.
 _FEW, _MANY, _ROWS_EACH = 20, 100, 4
 # Names of patients or of files and free text are nearly all different, whichever rows are taken.
@@ -164,7 +166,7 @@ def check_categories(column):
     Parameters
     ----------
     column : Series
-        Texts, with gaps as None or NaN. A column of dtype category may have many.
+        Texts, with gaps as None or NaN. A column of dtype category may have many, and any name.
 
     Raises
     ------
@@ -202,6 +204,8 @@ def check_categories(column):
 def check_numbers(column, numbers):
     """Raise an error for whole numbers that are names, by their column's name and their number.
 
+    Where they are few, and the column's name alone says so, warn.
+
     Parameters
     ----------
     column : Series
@@ -234,11 +238,19 @@ def _are_nearly_all(n_different, n_rows):
 
 def _check_identifier(known, what):
     n_different, n_rows = known.nunique(), len(known)
-    named = _has_identifier_s_name(known) and _are_many(n_different, n_rows)
-    if named or _are_nearly_all(n_different, n_rows):
+    named = _has_identifier_s_name(known)
+    if (named and _are_many(n_different, n_rows)) or _are_nearly_all(n_different, n_rows):
         raise ValueError(
             f"column {known.name!r} holds {n_different} different {what} in {n_rows} rows, such as "
             f"{list_names(known[:1])}, and seems to be an identifier: name it in `group_column` of "
             "make_lesion_transformer() and of the network, or in `drop` (or in `image_columns` if "
             "it names images), or make it a column of dtype category to keep it."
+        )
+    if named and n_rows and not known.astype(str).str.strip().str.casefold().isin(_FLAGS).all():
+        warn_user(
+            f"column {known.name!r} is named like an identifier, and becomes a feature, with "
+            f"{n_different} different {what} in {n_rows} rows: name it in `group_column` of "
+            "make_lesion_transformer() and of the network, or in `drop`; or, if it is a category, "
+            "make it a column of dtype category to keep it without this warning.",
+            once=("identifier", known.name),
         )

@@ -211,8 +211,8 @@ def make_lesion_transformer(
         identifiers: at least 0.8 different texts per row in 20 rows or more, or one text per row
         in 10 to 19. If the column is named like an identifier (``PatientID``, ``case no``), also
         if it holds whole numbers, and already with more than 100 different values, or at least 20
-        with fewer than 4 rows each. Other texts that are so many become features, and a warning
-        names them; columns of dtype category are kept as they are.
+        with fewer than 4 rows each. Others so named, and other texts that are so many, become
+        features, and a warning names them; columns of dtype category are kept as they are.
     TypeError
         In `fit`, if a column holds dates, lists or dicts.
 

@@ -3,12 +3,14 @@
 import importlib
 import re
 import shutil
+import warnings
 
 import pandas as pd
 import pytest
 
 from sklearn_skin import datasets
 from sklearn_skin.image import ImageDtype
+from sklearn_skin.preprocessing import make_lesion_transformer
 
 LOADERS = [name for name in datasets.__all__ if name.startswith("load_")]
 pytestmark = pytest.mark.filterwarnings("ignore:The table's class counts:UserWarning")
@@ -49,6 +51,15 @@ def test_leaky_columns_come_only_when_asked_for(case):
     plain, leaky = load(root), load(root, include_leaky=True)
     assert set(leaky.data) == set(plain.data) | set(plain.leaky_columns)
     assert leaky.leaky_columns == plain.leaky_columns
+
+
+def test_no_column_is_named_like_an_identifier(case):
+    load, root, *_ = case
+    bunch = load(root, include_leaky=True)
+    X = pd.concat([bunch.data[bunch.metadata_columns]] * 3, ignore_index=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*identifier")
+        make_lesion_transformer().fit(X)
 
 
 def test_return_X_y(case):

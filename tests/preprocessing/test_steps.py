@@ -240,7 +240,8 @@ def test_identifiers_are_shown_as_they_are():
         ("patient_age", range(90)),
         ("thyroid", range(90)),
         ("case_id", np.arange(90) + 0.5),
-        ("patient", [0, 1, 2] * 30),
+        ("previous_lesion", [True, False] * 45),
+        ("previous_lesion", ["Yes", "no ", None] * 30),
         ("site", [f"site {i % 19}" for i in range(90)]),
         ("region", [f"region {i % 22}" for i in range(90)]),
         ("doctor", [f"doctor {i}" for i in range(9)]),
@@ -249,6 +250,34 @@ def test_identifiers_are_shown_as_they_are():
 )
 def test_other_columns_are_no_identifiers(name, values):
     fit_quietly(make_lesion_transformer(), pd.DataFrame({"age": 50.0, name: values}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "what"),
+    [
+        ("patient_id", np.repeat(np.arange(1000, 1100), 5), "100 different numbers in 500 rows"),
+        ("PatientID", np.repeat([f"p{i}" for i in range(12)], 4), "12 different texts in 48 rows"),
+        ("patient", [0.0, 1.0, np.nan] * 30, "2 different numbers in 60 rows"),
+        ("Lesion No", pd.Series(["7", "8", "9"] * 30), "3 different numbers in 90 rows"),
+    ],
+)
+def test_identifiers_with_many_rows_each_are_told_of(name, values, what):
+    X = pd.DataFrame({"age": 50.0, name: values})
+    transformer = make_lesion_transformer()
+    message = (
+        f"column '{name}' is named like an identifier, and becomes a feature, with {what}: name it "
+        "in `group_column` .* or in `drop`; .* dtype category"
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            transformer.fit(X).transform(X)
+    told = [str(w.message) for w in caught if "identifier" in str(w.message)]
+    assert len(told) == 1 and re.search(message, told[0])
+    fit_quietly(transformer, X.astype({name: "category"}))
+    fit_quietly(make_lesion_transformer(group_column=name), X)
+    with pytest.warns(UserWarning, match=message):
+        make_lesion_transformer(imputation="neural").fit(X)
 
 
 def test_many_categories_stay_whichever_rows_there_are():
