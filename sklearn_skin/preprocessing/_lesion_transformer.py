@@ -3,26 +3,20 @@
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer, make_column_selector
-from sklearn.impute import SimpleImputer
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_skin.image import check_no_images
-from sklearn_skin.preprocessing._cleaning import (
-    CategoryCleaner,
-    GroupLabeler,
-    ImageLifter,
-    NumberCleaner,
-    NumberImputer,
-    is_empty,
+from sklearn_skin.preprocessing._blocks import (
+    ColumnsOf,
+    categorical_block,
+    joint_block,
+    numeric_block,
 )
-from sklearn_skin.preprocessing._columns import MISSING
-from sklearn_skin.preprocessing._feature_groups import encoded_name
-from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
+from sklearn_skin.preprocessing._cleaning import GroupLabeler, ImageLifter
+from sklearn_skin.preprocessing._kinds import MISSING_WORDS
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
-from sklearn_skin.preprocessing._pipeline import MetadataPipeline
-from sklearn_skin.utils import DocLinkMixin, list_names, request_weights, warn_user
+from sklearn_skin.utils import DocLinkMixin
 
 IMPUTATIONS = {"simple": "median", "mean": "mean", "neural": "neural"}
 CATEGORICAL_IMPUTATIONS = ("most_frequent", "missing")
@@ -79,45 +73,6 @@ class LesionColumnTransformer(DocLinkMixin, ColumnTransformer):
         groups = [c for name, _, c in getattr(self, "transformers_", []) if name == "group"]
         absent = [c for columns in groups for c in columns if c not in X.columns]
         return super().transform(X.assign(**dict.fromkeys(absent)) if absent else X, **params)
-
-
-class _ColumnsOf:
-    """Choose the columns of one kind by their dtype; a picklable column selector."""
-
-    def __init__(
-        self,
-        kind,
-        image_columns="auto",
-        others=(),
-        missing_words=MISSING_WORDS,
-        keep_empty_features=True,
-    ):
-        self.kind = kind
-        self.image_columns = image_columns
-        self.others = others
-        self.missing_words = missing_words
-        self.keep_empty_features = keep_empty_features
-
-    def __call__(self, X):
-        listed = self.image_columns != "auto"
-        named = [*(self.image_columns if listed else []), *self.others]
-        lacking = [name for name in named if name not in X.columns]
-        if lacking:
-            raise ValueError(f"columns are missing: {lacking}; X has {list(X.columns)}.")
-        if self.kind == "image" and listed:
-            return list(self.image_columns)
-        wanted = ("numeric", "categorical") if self.kind == "metadata" else (self.kind,)
-        unnamed = [name for name in X.columns if name not in named]
-        chosen = [name for name in unnamed if kind_of(X[name], self.missing_words) in wanted]
-        if self.keep_empty_features or self.kind == "image":
-            return chosen
-        empty = [name for name in chosen if is_empty(X[name])]
-        if empty:
-            warn_user(f"columns without a value are left out: {list_names(empty)}.")
-        return [name for name in chosen if name not in empty]
-
-    def __repr__(self):
-        return f"<{self.kind} columns>"
 
 
 def make_lesion_transformer(
@@ -241,18 +196,18 @@ def make_lesion_transformer(
     keep_empty = keep_empty_features or not isinstance(imputation, str)
 
     def columns_of(kind):
-        return _ColumnsOf(kind, image_columns, others, missing_words, keep_empty)
+        return ColumnsOf(kind, image_columns, others, missing_words, keep_empty)
 
     images = Pipeline([("lift", ImageLifter(image_root)), *_named_steps(image_steps)])
     blocks = [("image", images, columns_of("image"))]
     gaps = {"add_indicator": add_indicator, "keep_empty_features": keep_empty_features}
     imputer = _as_imputer(imputation, random_state=random_state, **gaps)
     if imputer is not None:
-        metadata = _jointly(imputer, scale, categorical_imputation, missing_words)
+        metadata = joint_block(imputer, scale, categorical_imputation, missing_words)
         blocks.append(("metadata", metadata, columns_of("metadata")))
     else:
-        numeric = _numeric(IMPUTATIONS[imputation], scale, missing_words, add_indicator)
-        categorical = _categorical(categorical_imputation)
+        numeric = numeric_block(IMPUTATIONS[imputation], scale, missing_words, add_indicator)
+        categorical = categorical_block(categorical_imputation)
         blocks.append(("numeric", numeric, columns_of("numeric")))
         blocks.append(("categorical", categorical, columns_of("categorical")))
     if group_column is not None:
@@ -271,68 +226,6 @@ def _as_imputer(imputation, **options):
         return imputer
     _check_option("imputation", imputation, IMPUTATIONS)
     return NeuralImputer(**options) if imputation == "neural" else None
-
-
-def _numeric(strategy, scale, missing_words, add_indicator):
-    imputer = NumberImputer(
-        strategy=strategy, add_indicator=add_indicator, keep_empty_features=True
-    )
-    scaler = _scaler() if scale else "passthrough"
-    return MetadataPipeline(
-        [("clean", NumberCleaner(missing_words)), ("impute", imputer), ("scale", scaler)]
-    )
-
-
-def _categorical(imputation):
-    if imputation == "missing":
-        imputer = _own_category()
-    else:
-        imputer = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-    return MetadataPipeline(
-        [("clean", CategoryCleaner(fill_empty=True)), ("impute", imputer), ("encode", _one_hot())]
-    )
-
-
-def _scaler():
-    # Weights of rows are the classifier's.
-    return request_weights(StandardScaler(), False)
-
-
-def _own_category():
-    return SimpleImputer(strategy="constant", fill_value=MISSING, keep_empty_features=True)
-
-
-def _one_hot():
-    # Sparse blocks cannot become a DataFrame.
-    return OneHotEncoder(
-        handle_unknown="ignore", sparse_output=False, feature_name_combiner=encoded_name
-    )
-
-
-def _jointly(imputer, scale, categorical_imputation, missing_words):
-    kinds = "numeric", "categorical"
-    numeric, categorical = (_ColumnsOf(k, missing_words=missing_words) for k in kinds)
-    texts = CategoryCleaner()
-    if categorical_imputation == "missing":
-        # Filled before the network, which would otherwise guess them.
-        texts = Pipeline([("clean", CategoryCleaner(fill_empty=True)), ("impute", _own_category())])
-    cleaner = ColumnTransformer(
-        [
-            ("numeric", NumberCleaner(missing_words), numeric),
-            ("categorical", texts, categorical),
-        ],
-        verbose_feature_names_out=False,
-    )
-    # Cleaned, they are floats and texts.
-    cleaned = make_column_selector
-    encoder = ColumnTransformer(
-        [
-            ("numeric", _scaler() if scale else "passthrough", cleaned(dtype_include=float)),
-            ("categorical", _one_hot(), cleaned(dtype_exclude=float)),
-        ],
-        verbose_feature_names_out=False,
-    )
-    return Pipeline([("clean", cleaner), ("impute", imputer), ("encode", encoder)])
 
 
 def _named_steps(image_steps):
