@@ -13,6 +13,7 @@ from sklearn_skin.preprocessing._cleaning import (
 )
 from sklearn_skin.preprocessing._columns import MISSING
 from sklearn_skin.preprocessing._feature_groups import encoded_name
+from sklearn_skin.preprocessing._imputation import ImputationPipeline, KindKeeper
 from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
 from sklearn_skin.preprocessing._pipeline import MetadataPipeline
 from sklearn_skin.utils import list_names, request_weights, warn_user
@@ -103,7 +104,9 @@ def joint_block(imputer, scale, categorical_imputation, missing_words):
         ],
         verbose_feature_names_out=False,
     )
-    return Pipeline([("clean", cleaner), ("impute", imputer), ("encode", encoder)])
+    return ImputationPipeline(
+        [("clean", cleaner), ("impute", imputer), ("kinds", KindKeeper()), ("encode", encoder)]
+    )
 
 
 def _scaler():

@@ -129,9 +129,12 @@ def make_lesion_transformer(
     imputation : {'simple', 'mean', 'neural'} or transformer, default='simple'
         'simple': median of numbers, mode of categories. 'mean': mean instead of median.
         'neural': :class:`NeuralImputer` on numbers and categories together. A transformer of
-        tables, such as ``NeuralImputer(fallback="never")``, is cloned in its place: it is given
-        floats and texts in one DataFrame, and must leave them floats and texts. `add_indicator`
-        and `keep_empty_features` are then its own, and so is a seed that it has.
+        tables, such as ``NeuralImputer(fallback="never")`` or
+        ``SimpleImputer(strategy="most_frequent")``, is cloned in its place: it is given floats
+        and texts in one DataFrame, and must fill numbers with numbers and texts with texts.
+        `add_indicator` and `keep_empty_features` are then its own, and so is a seed that it has.
+        One that takes numbers alone, such as KNNImputer, takes the place of the median:
+        ``make_lesion_transformer().set_params(numeric__impute=KNNImputer())``.
     scale : bool, default=True
         Whether to standardise numbers to zero mean and unit variance.
     categorical_imputation : {'most_frequent', 'missing'}, default='most_frequent'
@@ -167,7 +170,8 @@ def make_lesion_transformer(
         in 10 to 19. If the column is named like an identifier (``PatientID``, ``case no``), also
         if it holds whole numbers, and already with more than 100 different values, or at least 20
         with fewer than 4 rows each. Others so named, and other texts that are so many, become
-        features, and a warning names them; columns of dtype category are kept as they are.
+        features, and a warning names them; columns of dtype category are kept as they are. Also
+        if the imputer in `imputation` does not take texts, or mixes them with numbers.
     TypeError
         In `fit`, if a column holds dates, lists or dicts.
 
@@ -220,6 +224,12 @@ def make_lesion_transformer(
 def _as_imputer(imputation, **options):
     """Return what fills numbers and categories together, or None where each kind has its own."""
     if not isinstance(imputation, str) and hasattr(imputation, "fit_transform"):
+        if isinstance(imputation, type) or not hasattr(imputation, "set_output"):
+            raise ValueError(
+                f"`imputation` must be one of {sorted(IMPUTATIONS)} or a transformer with "
+                "`get_feature_names_out`, so that its columns keep their names; got "
+                f"{imputation!r}."
+            )
         imputer = clone(imputation)
         if imputer.get_params().get("random_state", 0) is None:
             imputer.set_params(random_state=options["random_state"])

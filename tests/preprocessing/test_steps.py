@@ -89,6 +89,64 @@ def test_steps_may_be_others(name, step):
     assert_allclose(out[plain.columns], plain)
 
 
+def test_numbers_are_numbers_after_an_imputer_of_objects():
+    X = make_table()
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
+    transformer = make_lesion_transformer(imputation=imputer, scale=False)
+    out = transformer.fit_transform(X)
+    indicators = ["missingindicator_age", "missingindicator_sex"]
+    categories = ["sex=female", "sex=male", "site=arm", "site=back"]
+    assert list(out) == ["age", "size", *indicators, *categories]
+    assert (out.dtypes == "float64").all()
+    assert_allclose(out["age"][X["age"].notna()], X["age"].dropna())
+    assert_allclose(out["age"][X["age"].isna()], X["age"].mode()[0])
+    assert_allclose(out["missingindicator_sex"], X["sex"].isna())
+    pd.testing.assert_frame_equal(transformer.transform(X[4:9]), out[4:9])
+
+
+class Nameless(TransformerMixin, BaseEstimator):
+    """Knows no names of columns."""
+
+    def fit(self, X, y=None):
+        return self
+
+
+@pytest.mark.parametrize(
+    ("imputer", "message"),
+    [
+        (KNNImputer(), r"KNNImputer\(\) raised: .*\n.*set_params\(numeric__impute=KNNImputer\(\)"),
+        (SimpleImputer(strategy="constant", fill_value=0), "'sex' holds 0 beside 'female' after"),
+        (SimpleImputer(strategy="constant", fill_value="?"), r"'age' holds \d.* beside '\?' after"),
+        (FunctionTransformer(lambda X: X.to_numpy()), "must return a DataFrame; got ndarray"),
+        (FunctionTransformer(lambda X: X.assign(sex=[{}] * N)), r"'sex' holds \{\} after it"),
+    ],
+)
+def test_imputers_that_take_no_texts_or_leave_none(imputer, message):
+    with pytest.raises((TypeError, ValueError), match="`imputation` .*" + message):
+        make_lesion_transformer(imputation=imputer).fit(make_table())
+
+
+@pytest.mark.parametrize("imputer", [KNNImputer, Nameless()])
+def test_imputers_are_instances_that_name_their_columns(imputer):
+    with pytest.raises(ValueError, match="`imputation` must be .* with `get_feature_names_out`"):
+        make_lesion_transformer(imputation=imputer)
+
+
+def test_an_imputer_of_numbers_may_stand_where_there_are_no_texts():
+    X = make_table()[["age", "size"]]
+    out = make_lesion_transformer(imputation=KNNImputer(), scale=False).fit_transform(X)
+    assert_allclose(out, KNNImputer().fit_transform(X))
+
+
+def test_other_errors_do_not_name_the_imputer():
+    X = make_table()
+    transformer = make_lesion_transformer(imputation=SimpleImputer(strategy="most_frequent"))
+    with pytest.raises(ValueError, match="^column 'age' must hold finite numbers"):
+        transformer.fit(X).transform(X.assign(age="old"))
+    with pytest.raises(ValueError, match="^The 'strategy' parameter of SimpleImputer"):
+        transformer.set_params(metadata__impute__strategy="mode").fit(X)
+
+
 def test_arrays_between_the_steps_change_nothing():
     X = make_table()
     X.index = [f"row {i}" for i in range(N)]
