@@ -5,6 +5,7 @@ from sklearn_skin._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_columns": ["MISSING_WORDS"],
         "_feature_groups": ["feature_groups", "raw_column"],
         "_image_corrections": [
             "CLAHE",

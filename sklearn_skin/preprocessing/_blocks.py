@@ -11,10 +11,10 @@ from sklearn_skin.preprocessing._cleaning import (
     NumberImputer,
     is_empty,
 )
-from sklearn_skin.preprocessing._columns import MISSING
+from sklearn_skin.preprocessing._columns import MISSING, MISSING_WORDS
 from sklearn_skin.preprocessing._feature_groups import encoded_name
 from sklearn_skin.preprocessing._imputation import ImputationPipeline, KindKeeper
-from sklearn_skin.preprocessing._kinds import MISSING_WORDS, kind_of
+from sklearn_skin.preprocessing._kinds import kind_of
 from sklearn_skin.preprocessing._pipeline import MetadataPipeline
 from sklearn_skin.utils import list_names, request_weights, warn_user
 

@@ -7,10 +7,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_skin.image import ImageDtype, as_images
-from sklearn_skin.preprocessing._columns import MISSING, as_numbers, find_gaps
+from sklearn_skin.preprocessing._columns import MISSING, MISSING_WORDS, as_numbers, find_gaps
 from sklearn_skin.preprocessing._feature_groups import escape, indicator_name
 from sklearn_skin.preprocessing._kinds import (
-    MISSING_WORDS,
     check_categories,
     check_numbers,
     check_types,

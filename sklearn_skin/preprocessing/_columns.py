@@ -7,6 +7,20 @@ from sklearn_skin.utils import list_names
 
 #: The category of cells that are filled with no value.
 MISSING = "missing"
+#: Texts that mean a gap in a column of numbers; case does not matter.
+MISSING_WORDS = (
+    "?",
+    "-",
+    "n/a",
+    "na",
+    "nan",
+    "none",
+    "null",
+    "missing",
+    "not available",
+    "unk",
+    "unknown",
+)
 
 
 def is_number(dtype):
@@ -25,24 +39,43 @@ def holds_text(X):
     return any(isinstance(value, str) for value in X.ravel())
 
 
-def as_numbers(column, missing_words=()):
+def as_numbers(column, missing_words=None):
     """Return a column as float64, or name the row that is no finite number.
 
-    Texts are read as numbers; blank ones and missing words as gaps.
+    Texts are read as numbers; blank ones and missing words as gaps. None says that the caller has
+    no words to name.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype):
         column = column.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
-        column = column.mask(find_gaps(column, missing_words), None)
+        words = () if missing_words is None else missing_words
+        column = column.mask(find_gaps(column, words), None)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # What coerce made NaN though it was no gap is no number.
     wrong = column.notna().to_numpy() & ~np.isfinite(values)
     if wrong.any():
-        value, row = list_names(column[wrong][:1]), list_names(column.index[wrong][:1])
-        advice = " Texts that mean a gap can be named in `missing_words`." if "'" in value else ""
+        value, row = column[wrong].iloc[0], list_names(column.index[wrong][:1])
         raise ValueError(
-            f"column {column.name!r} must hold finite numbers; got {value} in row {row}.{advice}"
+            f"column {column.name!r} must hold finite numbers; got {list_names([value])} in row "
+            f"{row}.{_advise(value, missing_words)}"
         )
     return values
+
+
+def _advise(value, missing_words):
+    """Return what can be done about a text among numbers."""
+    if not isinstance(value, str):
+        return ""
+    beside = " Write a number of your own for it, or give the column the dtype category"
+    if missing_words is None:
+        return f"{beside}."
+    usual = {word.casefold() for word in MISSING_WORDS}
+    # Words that are given take the place of the usual ones, and the next would be missed then.
+    own = [word for word in (*missing_words, value) if word.casefold() not in usual]
+    words = ", ".join(["*MISSING_WORDS", *map(repr, own)])
+    return (
+        f"{beside}; or, if it means a gap, pass missing_words=[{words}], with MISSING_WORDS of "
+        "sklearn_skin.preprocessing."
+    )
 
 
 def learn_categories(X):

@@ -10,23 +10,9 @@ import numpy as np
 import pandas as pd
 
 from sklearn_skin.image import ImageCell, ImageDtype, has_image_suffix
-from sklearn_skin.preprocessing._columns import find_gaps
+from sklearn_skin.preprocessing._columns import MISSING_WORDS, find_gaps
 from sklearn_skin.utils import check_no_groups, list_names, warn_user
 
-#: Texts that mean a gap in a column of numbers; case does not matter.
-MISSING_WORDS = (
-    "?",
-    "-",
-    "n/a",
-    "na",
-    "nan",
-    "none",
-    "null",
-    "missing",
-    "not available",
-    "unk",
-    "unknown",
-)
 _MONTH = (
     r"(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
     r"|oct(ober)?|nov(ember)?|dec(ember)?)"

@@ -14,7 +14,7 @@ from sklearn_skin.preprocessing._blocks import (
     numeric_block,
 )
 from sklearn_skin.preprocessing._cleaning import GroupLabeler, ImageLifter
-from sklearn_skin.preprocessing._kinds import MISSING_WORDS
+from sklearn_skin.preprocessing._columns import MISSING_WORDS
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
 from sklearn_skin.utils import DocLinkMixin
 
@@ -149,7 +149,9 @@ def make_lesion_transformer(
         they are constant, whatever comes later. Otherwise a warning names them.
     missing_words : sequence of str or None, default=("?", "-", "n/a", "na", "unknown", …)
         Texts that are gaps where a column holds numbers, None for no such texts; case does not
-        matter. ``["999"]`` is a gap in a column of texts; a column of numbers keeps its 999.
+        matter. ``[*MISSING_WORDS, "not asked"]`` adds to the default, which is
+        ``sklearn_skin.preprocessing.MISSING_WORDS``. ``["999"]`` is a gap in a column of texts; a
+        column of numbers keeps its 999.
     image_root : str, path or None, default=None
         Folder that relative paths of lifted image columns start from.
     random_state : int, RandomState instance or None, default=None

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
 
 from sklearn_skin.image import as_images
-from sklearn_skin.preprocessing import make_lesion_transformer
+from sklearn_skin.preprocessing import MISSING_WORDS, NeuralImputer, make_lesion_transformer
 
 N = 40
 
@@ -364,8 +364,37 @@ def test_missing_words_in_any_case():
     with pytest.warns(UserWarning, match="'Keine Angabe'"):
         out = make_lesion_transformer(missing_words=["KEINE angabe"], scale=False).fit_transform(X)
     assert_allclose(out["size"][:3], [3, 4, 3.5])
-    with pytest.raises(ValueError, match="'Keine Angabe' in row 2. .* named in `missing_words`"):
+    with pytest.raises(ValueError, match="'Keine Angabe' in row 2. "):
         make_lesion_transformer().fit(X)
+
+
+def test_the_advice_about_a_text_among_numbers_helps():
+    X = pd.DataFrame({"size": ["3", "4", "5", "6", "not known", "unknown", "85+"] * 4})
+    advised = (
+        r"got '(.*)' in row \d+\. Write a number of your own for it, or give the column the "
+        r"dtype category; or, .*, pass missing_words=(\[.*\]), with MISSING_WORDS of"
+    )
+    words, met = ["nicht bekannt"], []
+    for _ in range(2):
+        with pytest.raises(ValueError, match=advised) as info:
+            make_lesion_transformer(missing_words=words).fit(X)
+        met.append(re.search(advised, str(info.value))[1])
+        words = eval(re.search(advised, str(info.value))[2], {"MISSING_WORDS": MISSING_WORDS})
+    assert met == ["not known", "85+"]
+    assert words == [*MISSING_WORDS, "nicht bekannt", "not known", "85+"]
+    make_lesion_transformer().fit(X.astype("category"))
+    own = X.replace("85+", "90")
+    out = make_lesion_transformer(missing_words=words, scale=False).fit_transform(own)
+    assert out["size"].max() == 90
+    with pytest.raises(ValueError, match="got '\\?' .*missing_words=\\[\\*MISSING_WORDS\\],"):
+        make_lesion_transformer(missing_words=None).fit(X.replace("not known", "?"))
+
+
+def test_who_has_no_missing_words_is_not_advised_to_name_some():
+    X = pd.DataFrame({"size": [3.0, 4.0], "sex": ["male", "female"]})
+    imputer = NeuralImputer().fit(X)
+    with pytest.raises(ValueError, match="got 'old' in row 0. .* dtype category.$"):
+        imputer.transform(X.assign(size=["old", 3.0]))
 
 
 @pytest.mark.parametrize("words", ["unknown", [-1], ["?", None]])
