@@ -170,7 +170,8 @@ class PixelReader:
 
     def _describe(self, row: int, error: Exception) -> str:
         label = list_names([int(row) if self.row_names is None else self.row_names[row]])
-        return f"row {label}" + (f", column {self.column!r}" if self.column else "") + f": {error}"
+        where = f"row {label}" + (f", column {self.column!r}" if self.column else "")
+        return f"{where}: {error}{_advise_folder(self.cells[row], error)}"
 
     def _places_by_cell(self, rows: np.ndarray) -> list[list[int]]:
         """Return, for every distinct path or picture, the places that hold it."""
@@ -278,6 +279,17 @@ def _guard(function: Any, *args: Any) -> Any:
         return function(*args)
     except ImageDecodeError as error:
         return error
+
+
+def _advise_folder(cell: Any, error: Exception) -> str:
+    """Return what a path starts from, where there is no such file."""
+    if not isinstance(error.__cause__, FileNotFoundError):
+        return ""
+    start = "start from `image_root` of make_lesion_transformer(), or `root` of as_images()"
+    if os.path.isabs(cell):
+        return f" Paths that are relative in the table {start}."
+    folder = os.path.dirname(os.path.abspath(cell))
+    return f" Relative paths {start}; this one was looked for in {folder!r}."
 
 
 def _source(cell: Any) -> Any:

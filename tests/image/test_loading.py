@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import numpy as np
@@ -131,6 +132,33 @@ def test_damaged_images_are_named_or_counted(content, paths, cache):
 def test_a_damaged_image_that_is_repeated_is_counted_by_rows(cache):
     with pytest.warns(UserWarning, match="3 of 4 images cannot be read"):
         load_pixels(as_images(["nowhere.jpg"] * 3 + [None]), 8, cache=cache, on_error="missing")
+
+
+@pytest.mark.parametrize("root", [None, "photos"])
+def test_where_a_relative_path_was_looked_for(cache, tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / root if root else tmp_path
+    images = as_images(["nowhere.jpg", None], root=root)
+    message = (
+        "nowhere.jpg cannot be read: No such file or directory. Relative paths start from "
+        "`image_root` of make_lesion_transformer(), or `root` of as_images(); this one was looked "
+        f"for in {str(folder)!r}.\non_error="
+    )
+    with pytest.raises(ImageDecodeError, match=re.escape(message)):
+        load_pixels(images, 8, cache=cache)
+    with pytest.warns(UserWarning, match="1 of 2 .*`image_root` of make_lesion_transformer"):
+        load_pixels(images, 8, cache=cache, on_error="missing")
+
+
+def test_a_path_below_a_folder_that_is_not_there(paths, tmp_path):
+    images = as_images(["0.jpg"], root=tmp_path / "elsewhere")
+    with pytest.raises(ImageDecodeError, match="that are relative .* from `image_root` of make_le"):
+        load_pixels(images, 8)
+    with open(paths[0], "wb"):
+        pass
+    with pytest.raises(ImageDecodeError, match="is empty") as info:
+        load_pixels(as_images(["0.jpg"], root=tmp_path), 8)
+    assert "image_root" not in str(info.value)
 
 
 def test_options_are_checked(paths):
