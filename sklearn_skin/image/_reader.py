@@ -168,6 +168,17 @@ class PixelReader:
                 once=("unreadable", self.column),
             )
 
+    def check_some(self, failures: Mapping[int, Exception]) -> None:
+        """Raise an error where there are several images and not one of them can be read."""
+        there = np.flatnonzero(self.present)
+        if len(there) == len(failures) and len(self._places_by_cell(there)) > 1:
+            first = min(failures)
+            raise ImageDecodeError(
+                f"not one of the {len(there)} images can be read; the first: "
+                f"{self._describe(first, failures[first])}\nAn image that is missing on purpose is "
+                "None."
+            ) from failures[first]
+
     def _describe(self, row: int, error: Exception) -> str:
         label = list_names([int(row) if self.row_names is None else self.row_names[row]])
         where = f"row {label}" + (f", column {self.column!r}" if self.column else "")

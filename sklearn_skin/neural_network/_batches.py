@@ -137,6 +137,8 @@ class LesionDataset(Dataset):
                 pixels = self._make_pixels(len(rows)) if kept is None else kept[start:][: len(rows)]
                 found = reader.fill(rows, pixels[:, column])
                 failures |= {int(rows[i]): error for i, error in found}
+            # A folder that is wrong, and no network should predict as if there were no pictures.
+            reader.check_some(failures)
             reader.leave_out(failures)
 
     def _check_missing(self):

@@ -50,7 +50,7 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         Whether images may be missing; their features are NaN, for an imputer to fill.
     on_error : {"raise", "missing"}, default="raise"
         What to do about images that cannot be read: "missing" takes them for missing, with a
-        warning.
+        warning, unless there are several in a column and not one can be read.
     cache_dir : "auto", path or None, default="auto"
         Where decoded pixels and features are kept; None keeps none.
     random_state : int, RandomState instance or None, default=None

@@ -172,7 +172,8 @@ class ImageParameters:
         Replace a missing image by a learned token. Otherwise a row that lacks one is an error.
     on_error : {"raise", "missing"}, default="raise"
         What to do about images that cannot be read: raise, or take them for missing and warn with
-        their number, which needs `allow_missing_images`.
+        their number, which needs `allow_missing_images`. Several images of a column of which not
+        one can be read are an error in either case.
     modality_dropout : float, default=0.0
         Chance in [0, 1) that training hides an image, or a group of metadata, of a row where
         something else is known.

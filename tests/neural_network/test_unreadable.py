@@ -116,6 +116,29 @@ def test_where_every_image_is_missing_nothing_can_be_learnt(table):
         make_net(allow_missing_images=True).fit(X, y)
 
 
+def test_where_not_one_image_can_be_read_the_folder_is_wrong(table):
+    X, y = table
+    net = make_net(allow_missing_images=True, on_error="missing")
+    lost = X.assign(image=as_images([f"{i}.png" for i in range(16)], root="elsewhere"))
+    message = "(?s)not one of the {} images can be read; the first: row {}, .* `image_root` of "
+    with pytest.raises(ImageDecodeError, match=message.format(16, 0)):
+        net.fit(lost, y)
+    with pytest.warns(UserWarning, match="2 of 16 images cannot be read"):
+        net.fit(X, y)
+    some = lost.assign(image=lost["image"].where(lost.index > 2))
+    with pytest.raises(ImageDecodeError, match=message.format(13, 3)):
+        net.predict(some)
+    embedder = ImageEmbedder(backbone="test_resnet", weights=None, cache_dir=None)
+    embedder.set_params(allow_missing_images=True, on_error="missing")
+    with pytest.raises(ImageDecodeError, match=message.format(16, 0)):
+        embedder.fit(X).transform(lost)
+    # One image tells nothing of a folder, and images that are None are missing on purpose.
+    with pytest.warns(UserWarning, match="1 of 1 images cannot be read"):
+        one = net.predict_proba(lost[:1])
+    gone = X.assign(image=as_images([None] * 16))
+    assert_allclose(net.predict_proba(gone)[:1], one, atol=1e-6)
+
+
 def test_an_unreadable_file_of_which_nothing_else_is_known_is_to_be_left_out(table):
     X, y = table
     net = ImageClassifier(**SETTINGS, cache_dir=None)
