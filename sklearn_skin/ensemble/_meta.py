@@ -123,7 +123,11 @@ class FusionMixin(TaskClassifierMixin):
     def _groups_of(self, X, groups, members, splits):
         if groups is None and self.group_column is not None:
             if self.group_column not in getattr(X, "columns", ()):
-                raise ValueError(f"`group_column` {self.group_column!r} is not a column of X.")
+                raise ValueError(
+                    f"`group_column` {self.group_column!r} is not a column of X. Where "
+                    "make_lesion_transformer() comes before, name it in `group_column` there, too, "
+                    "and it is handed on."
+                )
             groups = X[self.group_column]
         elif groups is None and splits:
             column = common_group_column(members, X, type(self).__name__)

@@ -126,7 +126,8 @@ def read(
     if columns.group is not None and groups is None and table.groups is None:
         raise ValueError(
             f"`group_column` must be a column of X; X has no {columns.group!r}, and without it "
-            "rows of one patient may be trained and validated on."
+            "rows of one patient may be trained and validated on. Where make_lesion_transformer() "
+            "comes before, name it in `group_column` there, too, and it is handed on."
         )
     # Groups that nothing is split by are ignored, so that a search may switch the split off.
     if not recipe.needs_validation:

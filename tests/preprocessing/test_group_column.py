@@ -105,6 +105,23 @@ def test_who_does_not_know_the_groups_says_so(lesions, classifier, named):
 
 @pytest.mark.parametrize(
     "classifier",
+    [
+        JointFusionClassifier(group_column="pat", **TINY),
+        WeightedFusionClassifier([("net", MetadataClassifier(**SMALL))], cv=2, group_column="pat"),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+def test_groups_that_the_transformer_does_not_know_are_to_be_named_there(lesions, classifier):
+    X, y = lesions
+    X = X.assign(pat=[f"p{i // 8}" for i in range(48)]).drop(columns="patient_id")
+    message = "`group_column`.*'pat'.* make_lesion_transformer.. .* name it in `group_column` there"
+    with pytest.raises(ValueError, match=message):
+        make_pipeline(make_lesion_transformer(), classifier).fit(X, y)
+    make_pipeline(make_lesion_transformer(group_column="pat"), classifier).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "classifier",
     [LogisticRegression(), DecisionTreeClassifier(), HistGradientBoostingClassifier()],
     ids=lambda c: type(c).__name__,
 )
