@@ -1,10 +1,7 @@
 """Cross-validation of a Pipeline as the objective of an Optuna study."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
 from sklearn_skin.model_selection._choices import (
@@ -13,12 +10,12 @@ from sklearn_skin.model_selection._choices import (
     read_space,
     suggest,
 )
+from sklearn_skin.model_selection._folds import make_folds
 from sklearn_skin.model_selection._monitor import add_callback, check_monitor
-from sklearn_skin.model_selection._protocols import strata_of
 from sklearn_skin.model_selection._scoring import find_scorer
 from sklearn_skin.model_selection._search_space import search_space
 from sklearn_skin.model_selection._study import best_trial
-from sklearn_skin.utils import grouped_folds, metadata_for_fit
+from sklearn_skin.utils import metadata_for_fit
 
 
 class StudyObjective:
@@ -37,8 +34,8 @@ class StudyObjective:
         and numbers; choices that print the same are numbered. A function ``space(trial)`` returns
         parameters that it suggests, so that one may depend on another.
     cv : int, splitter, iterable or None, default=5
-        Folds. An int makes StratifiedGroupKFold where `groups` are given, and StratifiedKFold
-        otherwise; None is 5, as in cross_val_score.
+        Folds, made once and the same for every trial. An int makes StratifiedGroupKFold where
+        `groups` are given, and StratifiedKFold otherwise; None is 5, as in cross_val_score.
     groups : array-like of shape (n,), default=None
         Patients or lesions, kept whole by the folds, and by the splits inside the estimator;
         where it makes none, they are ignored.
@@ -57,8 +54,8 @@ class StudyObjective:
     ------
     ValueError
         If `space` names what is not there, no trial can have `monitor` in its history, `scoring`
-        is unknown, `cv` makes no folds, or `X`, `y`, `groups` and `sample_weight` differ in
-        length.
+        is unknown, `cv` makes no folds of these rows, or fewer than asked for, or lacks `groups`,
+        or `X`, `y`, `groups` and `sample_weight` differ in length.
     TypeError
         If a range is neither a list nor an Optuna distribution, `scoring` holds several scores,
         or `monitor` is no text.
@@ -107,7 +104,9 @@ class StudyObjective:
         self.monitor = monitor
         # A failure in a trial comes late, and in every trial.
         check_consistent_length(X, y, self.groups, self.sample_weight)
-        self.cv = _check_cv(cv)
+        self.cv = cv
+        # All trials are judged by the same folds, also by those of a splitter that shuffles.
+        self.folds = make_folds(cv, X, y, self.groups)
         _check_scoring(scoring, estimator)
         if not callable(self.space):
             self.space = read_space(self.space, estimator)
@@ -119,7 +118,7 @@ class StudyObjective:
         if self.monitor not in (None, "score"):
             add_callback(estimator, trial, self.monitor)
         scores = []
-        for train, test in self._folds():
+        for train, test in self.folds:
             scores.append(self._score(estimator, train, test))
             if self.monitor == "score":
                 _report(trial, float(np.mean(scores)), len(scores) - 1)
@@ -203,12 +202,6 @@ class StudyObjective:
             estimator.set_params(**{name: clone(params[name], safe=False)})
         return estimator
 
-    def _folds(self):
-        strata = strata_of(self.y)
-        if isinstance(self.cv, int):
-            return grouped_folds(strata, self.groups, self.cv)
-        return self.cv.split(self.X, strata, self.groups)
-
     def _score(self, estimator, train, test):
         model = clone(estimator)
         X, y = _safe_indexing(self.X, train), _safe_indexing(self.y, train)
@@ -223,16 +216,6 @@ class StudyObjective:
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         groups = None if self.groups is None else self.groups[rows]
         return metadata_for_fit(model, sample_weight=weight, groups=groups)
-
-
-def _check_cv(cv):
-    cv = 5 if cv is None else cv
-    if not isinstance(cv, Integral):
-        # A generator of folds is read here, once for all trials.
-        return check_cv(cv)
-    if cv < 2:
-        raise ValueError(f"`cv` must be at least 2 folds, a splitter or an iterable; got {cv}.")
-    return int(cv)
 
 
 def _check_scoring(scoring, estimator):

@@ -12,6 +12,7 @@ from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
+    LeaveOneGroupOut,
     StratifiedGroupKFold,
     StratifiedKFold,
     cross_val_score,
@@ -235,11 +236,41 @@ def test_a_study_has_one_score(scoring):
 
 
 @pytest.mark.parametrize(
-    ("cv", "message"), [("5", "cv.* as an integer"), (1, "at least 2 folds"), (0, "got 0")]
+    ("cv", "message"),
+    [
+        ("5", "cv.* as an integer"),
+        (1, "at least 2 folds"),
+        (0, "got 0"),
+        (
+            StratifiedGroupKFold(2),
+            r"`cv` Strat.* makes no folds .* of every row in `groups=`\.$",
+        ),
+        (LeaveOneGroupOut(), "makes no folds .*None.* Name the group of every row in `groups=`"),
+        (StratifiedKFold(90), "makes no folds of the rows: .*each class.$"),
+        (90, r"asks for 90 folds, .* no more than \d\d: .* rows of the most frequent class"),
+        ([], "`cv` makes no fold"),
+        ([(np.arange(60), np.arange(60, 121))], "fold 0 must .* some of the 120 rows"),
+        ([(np.arange(60), [60]), (np.arange(60), [])], r"fold 1 must .*; got \[\]"),
+    ],
 )
 def test_folds_that_cannot_be_made(cv, message):
     with pytest.raises(ValueError, match=message):
         StudyObjective(PIPE, X, Y, SPACE, cv=cv)
+
+
+def test_fewer_groups_than_folds():
+    with pytest.raises(ValueError, match="asks for 31 folds, .* no more than 30: too few groups"):
+        StudyObjective(PIPE, X, Y, SPACE, cv=31, groups=GROUPS)
+    assert len(StudyObjective(PIPE, X, Y, SPACE, cv=30, groups=GROUPS).folds) == 30
+    with pytest.raises(ValueError, match=r"all rows belong to one group"):
+        StudyObjective(PIPE, X, Y, SPACE, cv=2, groups=np.zeros(120))
+
+
+def test_every_trial_has_the_same_folds():
+    cv = StratifiedKFold(3, shuffle=True)
+    objective = StudyObjective(PIPE, X, Y, SPACE, cv=cv, scoring="neg_log_loss")
+    first, second = (objective(fixed(logisticregression__C=1.0)) for _ in range(2))
+    assert_allclose(first, second)
 
 
 @pytest.mark.parametrize("cv", [None, np.int64(5)])
