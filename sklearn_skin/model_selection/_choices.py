@@ -1,6 +1,7 @@
 """Choices and ranges of a study's space, and what stands for them in its file."""
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from inspect import signature
 
@@ -14,6 +15,12 @@ _BRACKETS = {list: "[{}]", tuple: "({})", set: "{{{}}}", frozenset: "{{{}}}", di
 
 def read_space(space, estimator):
     """Return a space whose choices are lists; what no trial could take is an error."""
+    if not isinstance(space, Mapping):
+        raise TypeError(
+            "`space` must be a dict of parameter to choices, or a function of a trial that returns "
+            f"the parameters' values; got {type(space).__name__}. Of a list of dicts give the one, "
+            "or a function that chooses between them."
+        )
     known = estimator.get_params()
     for name in space:
         if name not in known:

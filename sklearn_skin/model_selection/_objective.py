@@ -1,5 +1,7 @@
 """Cross-validation of a Pipeline as the objective of an Optuna study."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing, check_consistent_length
@@ -57,8 +59,8 @@ class StudyObjective:
         is unknown, `cv` makes no folds of these rows, or fewer than asked for, or lacks `groups`,
         or `X`, `y`, `groups` and `sample_weight` differ in length.
     TypeError
-        If a range is neither a list nor an Optuna distribution, `scoring` holds several scores,
-        or `monitor` is no text.
+        If `space` is neither a dict nor a function, or a range neither a list nor an Optuna
+        distribution, `scoring` holds several scores, or `monitor` is no text.
 
     Notes
     -----
@@ -191,7 +193,13 @@ class StudyObjective:
 
     def _suggest(self, trial):
         if callable(self.space):
-            return self.space(trial)
+            params = self.space(trial)
+            if not isinstance(params, Mapping):
+                raise TypeError(
+                    "`space` is a function, and must return a dict of parameter to value; it "
+                    f"returned {params!r}."
+                )
+            return params
         return {name: suggest(trial, name, values) for name, values in self.space.items()}
 
     def _with_params(self, params):

@@ -153,6 +153,17 @@ def test_a_space_may_be_a_function():
     assert objective.make_best(study).kernel == study.best_params["kind"]
 
 
+def test_a_space_is_a_dict_or_returns_one():
+    with pytest.raises(TypeError, match="`space` must be a dict .*; got list. Of a list of dicts"):
+        StudyObjective(SVC(), X, Y, [{"C": [1.0, 2.0]}], cv=2)
+    objective = StudyObjective(SVC(), X, Y, lambda trial: trial.suggest_float("C", 1, 2) and None)
+    message = "`space` is a function, and must return a dict .*; it returned None"
+    with pytest.raises(TypeError, match=message):
+        objective(fixed(C=1.0))
+    with pytest.raises(RuntimeError, match=message):
+        run_study(make_study("a", ":memory:"), objective, 1)
+
+
 def test_what_would_fail_in_every_trial_is_an_error_before_the_first():
     with pytest.raises(ValueError, match="`scoring` .*'acuracy'; did you mean 'accuracy'"):
         StudyObjective(PIPE, X, Y, SPACE, scoring="acuracy")
