@@ -64,6 +64,8 @@ def make_study(
     ------
     ValueError
         If a study of this name is there with another direction.
+    IsADirectoryError
+        If `storage` is a folder.
 
     Examples
     --------
@@ -249,7 +251,7 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
     options = {}
     retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=max_retry)
     if "://" not in url:
-        Path(url).parent.mkdir(parents=True, exist_ok=True)
+        _check_file(Path(url), name)
         optuna.logging.get_logger("optuna").info(f"Study {name!r} is in {Path(url).resolve()}")
         if url.endswith(".journal"):
             # Imported late: only a journal needs it.
@@ -270,6 +272,16 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
             heartbeat_stale_trial_callback=retry,
         )
     )
+
+
+def _check_file(path, name):
+    """Make the folder of a study's file; raise an error where the file is one."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"`storage` must be a file, and {str(path)!r} is a folder: give "
+            f"{str(path / f'{name}.db')!r}, say."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _retry_while_locked(make):

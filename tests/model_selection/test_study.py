@@ -1,3 +1,4 @@
+import re
 import runpy
 import time
 from pathlib import Path
@@ -152,6 +153,13 @@ def test_progress_shows_trials_and_the_best_value(capsys):
 def test_several_processes_need_a_file():
     with pytest.raises(ValueError, match="needs a study in a file"):
         run_study(make_study("a", ":memory:"), Slow(), 2, n_jobs=2)
+
+
+def test_a_folder_is_no_storage(tmp_path):
+    message = re.escape(f"`storage` must be a file, and {str(tmp_path)!r} is a folder: give ")
+    with pytest.raises(IsADirectoryError, match=message + ".*ab.db'"):
+        make_study("ab", tmp_path)
+    make_study("ab", tmp_path / "ab.db")
 
 
 def test_another_direction_is_an_error(tmp_path):
