@@ -163,11 +163,12 @@ def main():
     if options.smallest:
         options.trials, options.kills, options.storages = 2, 1, ["sqlite"]
     with storages(options.storages) as places:
-        columns = [compare(options.trials, options.kills, place) for place in places.values()]
-    print(f"| trials | {' | '.join(options.storages)} |")
+        rows = {name: compare(options.trials, options.kills, places[name]) for name in places}
+    columns = next(iter(rows.values()))
+    print(f"| storage | {' | '.join(columns)} |")
     print(f"| --- |{' --: |' * len(columns)}")
-    for name in columns[0]:
-        print(f"| {name} | {' | '.join(str(column[name]) for column in columns)} |")
+    for name, counts in rows.items():
+        print(f"| {name} | {' | '.join(map(str, counts.values()))} |")
 
 
 if __name__ == "__main__":

@@ -24,17 +24,19 @@ class LivingJournalStorage(JournalStorage, BaseHeartbeat):
         The file; a lock beside it lets one process write at a time.
     heartbeat_interval : int
         Seconds between signs of life.
-    grace_period : int
-        Seconds without one after which a trial counts as killed.
-    stale_trial_callback : callable
+    grace_period : int, default=None
+        Seconds without one after which a trial counts as killed; None takes twice the interval.
+    heartbeat_stale_trial_callback : callable, default=None
         Called with the study and each trial that was found killed.
     """
 
-    def __init__(self, path, heartbeat_interval, grace_period, stale_trial_callback):
+    def __init__(
+        self, path, heartbeat_interval, grace_period=None, heartbeat_stale_trial_callback=None
+    ):
         super().__init__(JournalFileBackend(str(path)))
         self.heartbeat_interval = heartbeat_interval
-        self.grace_period = grace_period
-        self.stale_trial_callback = stale_trial_callback
+        self.grace_period = 2 * heartbeat_interval if grace_period is None else grace_period
+        self.stale_trial_callback = heartbeat_stale_trial_callback
         # What was seen of each trial, and since when.
         self._seen: dict[int, tuple[int, float]] = {}
 

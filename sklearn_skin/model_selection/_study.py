@@ -248,30 +248,34 @@ def _make_storage(name, storage, heartbeat_interval, grace_period, max_retry):
     if storage == ":memory:":
         return optuna.storages.InMemoryStorage()
     url = f"{name}.db" if storage is None else str(storage)
-    options = {}
-    retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=max_retry)
     if "://" not in url:
         _check_file(Path(url), name)
         optuna.logging.get_logger("optuna").info(f"Study {name!r} is in {Path(url).resolve()}")
-        if url.endswith(".journal"):
-            # Imported late: only a journal needs it.
-            from sklearn_skin.model_selection._journal import LivingJournalStorage
+    life = {
+        "heartbeat_interval": heartbeat_interval,
+        "grace_period": grace_period,
+        "heartbeat_stale_trial_callback": optuna.storages.RetryHeartbeatStaleTrialCallback(
+            max_retry=max_retry
+        ),
+    }
+    if "://" not in url and url.endswith(".journal"):
+        # Imported late: only a journal needs it.
+        from sklearn_skin.model_selection._journal import LivingJournalStorage
 
-            grace = 2 * heartbeat_interval if grace_period is None else grace_period
-            return LivingJournalStorage(url, heartbeat_interval, grace, retry)
+        return LivingJournalStorage(url, **life)
+    return _retry_while_locked(partial(_open_database, url, life))
+
+
+def _open_database(url, life):
+    import optuna
+
+    if "://" not in url:
         url = f"sqlite:///{url}"
+    options = {}
     if url.startswith("sqlite"):
         # Writers of other processes wait for each other instead of giving up.
         options = {"connect_args": {"timeout": _LOCK_SECONDS}}
-    return _retry_while_locked(
-        lambda: optuna.storages.RDBStorage(
-            url,
-            engine_kwargs=options,
-            heartbeat_interval=heartbeat_interval,
-            grace_period=grace_period,
-            heartbeat_stale_trial_callback=retry,
-        )
-    )
+    return optuna.storages.RDBStorage(url, engine_kwargs=options, **life)
 
 
 def _check_file(path, name):

@@ -83,6 +83,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", std, persistent=False)
         self.stages = [list(stage) for stage in stages]
         self.n_stages = len(stages)
+        self._list_weights()
         self.freeze(freeze)
 
     def freeze(self, freeze: str | int | None) -> None:
@@ -116,10 +117,18 @@ class Backbone(nn.Module):
                 f"stages of this backbone, the stem included); got {freeze!r}."
             )
 
+    def _list_weights(self) -> None:
+        # Asked for in every step, and walking through the modules takes longer than a small head.
+        self._weights = list(self.body.parameters())
+        self._weights_of_parts = [
+            [weight for path in paths for weight in self._part(path).parameters()]
+            for paths in self.parts
+        ]
+
     @property
     def frozen(self) -> bool:
         """Whether no weight of the backbone is trained."""
-        return not any(parameter.requires_grad for parameter in self.body.parameters())
+        return not any(weight.requires_grad for weight in self._weights)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Set the training mode; frozen parts stay in evaluation mode.
@@ -136,14 +145,8 @@ class Backbone(nn.Module):
         self : Backbone
         """
         super().train(mode)
-        # Called before every step of training; with nothing frozen there is nothing to look for.
-        if not mode or all(parameter.requires_grad for parameter in self.parameters()):
-            return self
-        for module in self.modules():
-            parameters = list(module.parameters())
-            if parameters and not any(p.requires_grad for p in parameters):
-                for part in module.modules():
-                    part.training = False
+        if mode and not all(weight.requires_grad for weight in self._weights):
+            _rest_where_frozen(self)
         return self
 
     def normalise(self, images: Tensor) -> Tensor:
@@ -172,10 +175,8 @@ class Backbone(nn.Module):
     @property
     def n_frozen_parts(self) -> int:
         """Leading parts, of stem, stages and neck, none of whose weights is trained."""
-        for k, paths in enumerate(self.parts):
-            if any(p.requires_grad for path in paths for p in self._part(path).parameters()):
-                return k
-        return len(self.parts)
+        trained = [any(w.requires_grad for w in weights) for weights in self._weights_of_parts]
+        return trained.index(True) if True in trained else len(trained)
 
     def start(self, images: Tensor, n_parts: int) -> Tensor:
         """Run the first parts alone: pixels in [0, 1], (n, c, h, w), to what follows from them.
@@ -267,6 +268,19 @@ class Backbone(nn.Module):
         """
         self.body.drop_vector()
         self.vector_features = self.out_features
+        self._list_weights()
+
+
+def _rest_where_frozen(module: nn.Module) -> tuple[bool, bool]:
+    """Set modules whose weights are all frozen to evaluation; return if there are any, trained."""
+    own = list(module.parameters(recurse=False))
+    found = [_rest_where_frozen(child) for child in module.children()]
+    has_weights = bool(own) or any(has for has, _ in found)
+    trained = any(weight.requires_grad for weight in own) or any(trains for _, trains in found)
+    if has_weights and not trained:
+        for part in module.modules():
+            part.training = False
+    return has_weights, trained
 
 
 def _check_name(name: str) -> None:

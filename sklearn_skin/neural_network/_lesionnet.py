@@ -35,8 +35,6 @@ class LesionNetClassifier(BaseImageNetwork):
         The source's own CNN, of two blocks; `freeze` counts these.
     weights : None, default=None
         There are no pretrained weights of it.
-    adapt : None, default=None
-        It has no attention layers.
     %(common)s
 
     Attributes
@@ -73,6 +71,7 @@ class LesionNetClassifier(BaseImageNetwork):
             "classifier_hidden": [WIDTHS],
             "backbone": [StrOptions({"lesionnet"})],
             "weights": [None],
+            # It has no attention layers.
             "adapt": [None],
         }
     )
@@ -87,10 +86,9 @@ class LesionNetClassifier(BaseImageNetwork):
         dermoscopy_column=None,
         backbone="lesionnet",
         weights=None,
-        adapt=None,
         **common,
     ):
-        super().__init__(backbone=backbone, weights=weights, adapt=adapt, **common)
+        super().__init__(backbone=backbone, weights=weights, **common)
         self.channels = channels
         self.metadata_hidden = metadata_hidden
         self.classifier_hidden = classifier_hidden

@@ -88,6 +88,13 @@ class TrainingNet(NeuralNet):
         """Return the batches of `dataset` in the order of its rows, on the net's device."""
         return Batches(dataset, self.batch_size, self.device, self.workers)
 
+    def _set_training(self, training=True):
+        """Set modules and losses to training or evaluation, where they are not: it takes long."""
+        for name in self._modules + self._criteria:
+            part = getattr(self, f"{name}_")
+            if isinstance(part, torch.nn.Module) and part.training != training:
+                part.train(training)
+
     def infer(self, x, **fit_params):
         """Return the network's outputs for one batch of inputs, as training asks for them."""
         batch = Batch(x, self.device)

@@ -331,3 +331,18 @@ def test_architectures_with_the_same_weights_do_not_share_features(table, tmp_pa
         whole = ImageEmbedder(**(options | {"backbone": name})).fit_transform(X)
         options["cache_dir"] = folder
         assert_allclose(kept, whole, atol=1e-5)
+
+
+def test_modes_are_set_per_epoch_and_not_per_batch(table, monkeypatch):
+    X, y = table
+    calls = []
+    train = Backbone.train
+    monkeypatch.setattr(
+        Backbone, "train", lambda self, mode=True: (calls.append(mode), train(self, mode))[1]
+    )
+    counts = []
+    for batch_size in (20, 2):
+        calls.clear()
+        fit(ImageClassifier, X, y, None, batch_size=batch_size, freeze=2, early_stopping=True)
+        counts.append(len(calls))
+    assert counts[0] == counts[1]
