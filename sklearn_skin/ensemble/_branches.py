@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_skin.utils import average_branches, fit_with_validation, split_pipeline
 
@@ -65,16 +66,35 @@ def fit_labels(estimator, X, y, **params):
     """
     try:
         return clone(estimator).fit(X, y, **params)
+    except InvalidParameterError:
+        raise
     except (TypeError, ValueError) as refusal:
         classes, codes = np.unique(y, return_inverse=True)
-        if np.array_equal(classes, np.arange(len(classes))):
+        if np.array_equal(classes, np.arange(len(classes))) or _names_labels(estimator):
             raise
         try:
             return CodedClassifier(clone(estimator).fit(X, codes, **params), classes)
         except (TypeError, ValueError) as error:
-            # This one is not about the labels, unless a parameter names labels.
-            error.add_note(f"Said of the labels' codes 0, 1, …; of the labels: {refusal}")
+            if str(error) != str(refusal):
+                error.add_note(f"Said of the labels' codes 0, 1, …; of the labels: {refusal}")
             raise
+
+
+def _names_labels(estimator):
+    """Whether a parameter names labels, whose codes would then be unknown to it."""
+    values = estimator.get_params().items()
+    return any(n.split("__")[-1] == "class_weight" and isinstance(v, dict) for n, v in values)
+
+
+def check_probabilities(members):
+    """Raise an error for a member that shows, before it is fitted, that it gives none."""
+    for name, member in members:
+        if hasattr(member, "predict") and not hasattr(member, "predict_proba"):
+            kind = type(split_pipeline(member)[0]).__name__
+            raise TypeError(
+                f"member {name!r} ({kind}) has no predict_proba: wrap it in "
+                "CalibratedClassifierCV, or leave it out."
+            )
 
 
 def handles_tasks(estimator):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_skin.ensemble._branches import check_probabilities
 from sklearn_skin.ensemble._crossfit import cross_fit, make_folds
 from sklearn_skin.ensemble._group_columns import common_group_column, named_group_columns
 from sklearn_skin.ensemble._parameters import SPACES, complete_docstring
@@ -96,6 +97,7 @@ class FusionMixin(TaskClassifierMixin):
     def _read_fit(self, X, y, members, *, sample_weight, groups, X_val, y_val):
         """Return the checked rows; learn the columns and the labels."""
         check_validation_rows(X_val, y_val)
+        check_probabilities(members)
         codec = LabelCodec(self._known_classes(members)).fit(y)
         codes = codec.transform(y)
         groups = self._groups_of(X, groups, members, splits=self._splits(X_val))

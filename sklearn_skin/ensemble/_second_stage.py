@@ -117,6 +117,13 @@ def check_second_stage(second_stage):
     # The tags tell what an unfitted one may hide, such as stacking, which has no `predict` yet.
     if not (hasattr(second_stage, "predict") or is_classifier(second_stage)):
         raise TypeError(f"`second_stage` must be a classifier; {name} has no predict.")
+    scores = hasattr(second_stage, "predict_proba") or hasattr(second_stage, "decision_function")
+    # What shows no `predict` either shows nothing before it is fitted.
+    if hasattr(second_stage, "predict") and not scores and not is_joint(second_stage):
+        raise TypeError(
+            f"`second_stage` must give probabilities or scores; {name} has neither predict_proba "
+            "nor decision_function. A VotingClassifier has with voting='soft'."
+        )
 
 
 def is_joint(classifier):

@@ -65,7 +65,8 @@ def check_no_images(X):
     if what is not None:
         raise TypeError(
             'X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with '
-            f"sklearn_skin.image.as_images; got {what}."
+            f"sklearn_skin.image.as_images; got {what}. A ColumnTransformer gives one with "
+            'set_output(transform="pandas").'
         )
 
 
@@ -79,8 +80,9 @@ def _given_images(X):
         return "a dict"
     if X is None:
         return "None"
-    if getattr(X, "ndim", 0) == 2 and isinstance(X, np.ndarray) and len(X):
-        return "an array of paths" if any(map(_is_path, X[0])) else None
+    if _is_plain_table(X):
+        images = [isinstance(v, ImageCell) or is_picture(v) or _is_path(v) for v in X[0]]
+        return "an array or list with images in its columns" if any(images) else None
     is_column = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
     first = next((v for v in _values(X) if not is_missing(v)), None) if is_column else None
     if isinstance(first, ImageCell):
@@ -92,6 +94,13 @@ def _given_images(X):
     if _is_path(first):
         return "a list of paths"
     return None
+
+
+def _is_plain_table(X):
+    """Whether X is an array of two axes, or a list of rows."""
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and isinstance(X[0], list | tuple)
+    return isinstance(X, np.ndarray) and X.ndim == 2 and len(X) > 0
 
 
 def _is_row(X):

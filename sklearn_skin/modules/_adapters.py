@@ -34,8 +34,9 @@ def add_adapters(
     layers = _find_layers(network, options["layers"], shape)
     if not layers:
         raise ValueError(
-            "`adapt` needs a backbone with linear layers in attention blocks, such as a ViT or a "
-            f"Swin; {name!r} has none that it calls."
+            "`adapt` needs linear layers in attention blocks, as ViT and Swin have them, in "
+            f"`backbone` and in `clinical_backbone` where there is one; {name!r} has none that it "
+            "calls."
         )
     try:
         from peft import LoraConfig, inject_adapter_in_model

@@ -134,7 +134,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.image_columns_ = find_image_columns(X, self.image_columns)
         check_images(self.image_columns_, X, self.image_columns, self)
         if not self.image_columns_:
-            validate_data(self, X)
+            # A table passes with all that it holds.
+            validate_data(self, X, skip_check_array=isinstance(X, pd.DataFrame))
             return self
         self._columns = learn_columns(X, self.image_columns_, [], None, self)
         self.feature_names_in_ = np.array(X.columns, dtype=object)
@@ -167,7 +168,8 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if not self.image_columns_:
-            return validate_data(self, X, reset=False)
+            table = isinstance(X, pd.DataFrame)
+            return validate_data(self, X, reset=False, skip_check_array=table)
         table = read_columns(X, self._columns)
         dataset = LesionDataset(
             table,

@@ -97,7 +97,7 @@ def find_image_columns(X, image_columns):
     """Return the names of X's image columns; `image_columns` is "auto", a name or names."""
     automatic = isinstance(image_columns, str) and image_columns == "auto"
     if not isinstance(X, pd.DataFrame):
-        if automatic:
+        if automatic or len(image_columns) == 0:
             check_no_images(X)
             return []
         raise TypeError(

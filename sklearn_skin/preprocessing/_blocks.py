@@ -41,7 +41,10 @@ class ColumnsOf:
         named = [*(self.image_columns if listed else []), *self.others]
         lacking = [name for name in named if name not in X.columns]
         if lacking:
-            raise ValueError(f"columns are missing: {lacking}; X has {list(X.columns)}.")
+            raise ValueError(
+                f"columns are missing: {lacking}; X has {list(X.columns)}. An ensemble takes the "
+                "column out that is its `group_column`: it need not be dropped inside."
+            )
         if self.kind == "image" and listed:
             return list(self.image_columns)
         wanted = ("numeric", "categorical") if self.kind == "metadata" else (self.kind,)

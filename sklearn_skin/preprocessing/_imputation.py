@@ -28,11 +28,13 @@ class ImputationPipeline(Pipeline):
 
     def fit(self, X, y=None, **params):
         """Fit the steps."""
+        self._ask_for_a_table()
         with self._naming_the_imputer():
             return super().fit(X, y, **params)
 
     def fit_transform(self, X, y=None, **params):
         """Fit the steps and transform X."""
+        self._ask_for_a_table()
         with self._naming_the_imputer():
             return super().fit_transform(X, y, **params)
 
@@ -40,6 +42,11 @@ class ImputationPipeline(Pipeline):
         """Transform X."""
         with self._naming_the_imputer():
             return super().transform(X, **params)
+
+    def _ask_for_a_table(self):
+        # In every fit: a search may have put another imputer in its place.
+        if hasattr(self.named_steps["impute"], "set_output"):
+            self.named_steps["impute"].set_output(transform="pandas")
 
     @contextmanager
     def _naming_the_imputer(self):

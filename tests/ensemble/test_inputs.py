@@ -8,7 +8,11 @@ from numpy.testing import assert_allclose
 from scipy.sparse import coo_array, csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
@@ -278,10 +282,14 @@ def test_what_a_second_stage_of_codes_says_of_its_parameters_is_heard():
 
 
 def test_an_error_about_codes_also_says_what_the_labels_gave():
+    class Fussy(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            raise ValueError("no texts" if y.dtype.kind in "UO" else "no numbers")
+
     X, y = blobs(60)
-    with pytest.raises(ValueError, match="class_weight") as caught:
-        weighted([("linear", LogisticRegression(class_weight={"Z": 2.0}))]).fit(X, y)
-    assert "['A', 'B', 'C'], are not in class_weight" in "".join(caught.value.__notes__)
+    with pytest.raises(ValueError, match="no numbers") as caught:
+        weighted([("linear", Fussy())]).fit(X, y)
+    assert "of the labels: no texts" in "".join(caught.value.__notes__)
 
 
 def test_a_member_is_told_of_labels_that_its_fold_lacks():
@@ -390,3 +398,36 @@ def test_groups_that_nobody_is_told_of_are_no_feature(make):
     # A member that names the column knows what it is.
     model = make([("prior", Prior("patient"))]).fit(table, y)
     assert_allclose(model.predict_proba(table).sum(axis=1), 1)
+
+
+@BOTH
+def test_a_member_without_probabilities_is_named_before_anything_is_fitted(make):
+    X, y = blobs(40)
+    with pytest.raises(TypeError, match=r"member 's' \(LinearSVC\) has no predict_proba: wrap it"):
+        make([("unfit", Unfittable()), ("s", LinearSVC())]).fit(X, y)
+
+
+class Unfittable(LogisticRegression):
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("fitted")
+
+
+@BOTH
+def test_what_a_parameter_says_of_labels_is_said_in_labels(make):
+    X, y = blobs(40)
+    weighed = LogisticRegression(class_weight={"A": 1, "B": 1, "typo": 2})
+    with pytest.raises(ValueError, match=r"classes, \['C'\], are not in class_weight") as info:
+        make([("linear", weighed)]).fit(X, y)
+    assert not hasattr(info.value, "__notes__")
+    with pytest.raises(ValueError, match="'C' parameter of LogisticRegression") as info:
+        make([("linear", LogisticRegression(C=-1))]).fit(X, y)
+    assert not hasattr(info.value, "__notes__")
+
+
+def test_a_second_stage_that_only_votes_is_refused_before_anything_is_fitted():
+    X, y = blobs(40)
+    voting = VotingClassifier([("linear", LogisticRegression())])
+    with pytest.raises(TypeError, match="VotingClassifier has neither .* voting='soft'"):
+        FusionM4NetClassifier([("unfit", Unfittable())], voting, cv=2).fit(X, y)
+    stacking = StackingClassifier([("linear", LogisticRegression())])
+    FusionM4NetClassifier(PAIR, stacking, cv=2).fit(X, y)

@@ -108,7 +108,7 @@ def test_encoders_in_stages_have_them_too():
 @pytest.mark.parametrize(
     ("name", "adapt", "message"),
     [
-        ("resnet18", "lora", "attention blocks, .*'resnet18' has none that it calls"),
+        ("resnet18", "lora", "attention blocks, .*clinical_backbone.*'resnet18' has none"),
         ("dermiresnet", "lora", "attention blocks; got 'dermiresnet'"),
         ("test_vit", "dora", "`adapt` must be 'lora', or a dict .* got 'dora'"),
         ("test_vit", {"r": 4}, "`adapt` must be 'lora', or a dict"),

@@ -1,6 +1,7 @@
 """What is particular to each system's estimator."""
 
 import pickle
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -193,6 +194,9 @@ def test_ablations_leave_columns_out(cls, image_alone, metadata_alone, X, y, mak
     for unnamed in (metadata.to_numpy(), metadata.set_axis(range(metadata.shape[1]), axis=1)):
         with pytest.warns(UserWarning, match=f"{cls.__name__} was given an array, which holds no"):
             net.fit(unnamed, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.set_params(image_columns=[]).fit(metadata.to_numpy(), y)
     alone = net.set_params(image_columns=[]).fit(metadata, y)
     assert list(alone.branch_weights_) == metadata_alone and not alone.image_columns_
     assert_allclose(alone.predict_proba(metadata).sum(axis=1), 1.0)

@@ -105,6 +105,9 @@ def test_an_embedder_without_an_image_is_told(table):
         embedder.set_params(on_error="missing").fit(table[0])
     embedder.set_params(on_error="raise", image_columns=[])
     assert embedder.fit_transform(table[0][["age"]]).shape == (16, 1)
+    # A table passes with texts and gaps.
+    others = table[0][["age"]].assign(sex=["m", None] * 8)
+    assert embedder.fit_transform(others).equals(others)
     with pytest.warns(UserWarning, match="ImageEmbedder was given an array, which holds no images"):
         embedder.set_params(image_columns="auto").fit(np.ones((3, 2)))
 

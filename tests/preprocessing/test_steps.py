@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -429,3 +429,11 @@ def test_a_pipeline_of_its_own_is_cloned_and_cached(tmp_path):
     transformer.set_params(numeric__memory=str(tmp_path))
     out = transformer.fit_transform(X)
     assert_allclose(make_pipeline(transformer).fit_transform(X), out)
+
+
+def test_a_search_may_swap_imputers():
+    X = pd.DataFrame({"age": [30.0, None, 50.0] * 4, "sex": ["f", "m", None] * 4})
+    imputer = SimpleImputer(strategy="most_frequent")
+    expected = make_lesion_transformer(imputation=imputer).fit_transform(X)
+    swapped = make_lesion_transformer(imputation="neural").set_params(metadata__impute=imputer)
+    pd.testing.assert_frame_equal(clone(swapped).fit_transform(X), expected)
