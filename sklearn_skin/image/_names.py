@@ -55,7 +55,8 @@ def check_no_images(X):
     Traceback (most recent call last):
         ...
     TypeError: X must be a table, such as pd.DataFrame({"image": as_images(paths)}) with
-    sklearn_skin.image.as_images; got a list of paths.
+    sklearn_skin.image.as_images; got a list of paths. A ColumnTransformer gives one with
+    set_output(transform="pandas").
     """
     if isinstance(X, pd.Series) and X.dtype == object and _is_row(X):
         raise TypeError(
