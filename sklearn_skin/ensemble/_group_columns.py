@@ -1,5 +1,6 @@
 """Columns of groups that the members of a meta-estimator name."""
 
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 
@@ -15,14 +16,11 @@ def named_group_columns(members):
     -------
     columns : set of str
     """
-    named = set()
-    for _, member in members:
-        for name, value in _params_of(member).items():
-            if name.split("__")[-1] == "group_column":
-                named |= set(value) if isinstance(value, list | tuple) else {value}
-            elif isinstance(value, ColumnTransformer):
-                named |= _labelled_columns(value)
-    return named - {None}
+    named = named_columns(members, "group_column")
+    for _, value in _params_of(members):
+        if isinstance(value, ColumnTransformer):
+            named |= _labelled_columns(value)
+    return named
 
 
 def common_group_column(members, X, owner):
@@ -55,9 +53,19 @@ def common_group_column(members, X, owner):
     return named[0] if named else None
 
 
-def _params_of(member):
-    # What is fitted already need have no parameters.
-    return member.get_params() if hasattr(member, "get_params") else {}
+def named_columns(members, parameter):
+    """Return the columns that a parameter of the members, or of what is inside them, names."""
+    named = set()
+    for name, value in _params_of(members):
+        if name.split("__")[-1] == parameter:
+            named |= set(value) if pd.api.types.is_list_like(value) else {value}
+    return named - {None}
+
+
+def _params_of(members):
+    for _, member in members:
+        # What is fitted already need have no parameters.
+        yield from member.get_params().items() if hasattr(member, "get_params") else ()
 
 
 def _labelled_columns(transformer):

@@ -85,17 +85,6 @@ class MetadataColumns:
         ]
 
 
-def named_image_columns(members):
-    """Return the image columns that the members' parameters name."""
-    # Paths as texts are no images by dtype; the networks' parameters tell what they are.
-    named = set()
-    for _, member in members:
-        for key, value in member.get_params().items():
-            if key.split("__")[-1] == "image_columns":
-                named |= {value} if isinstance(value, str | None) else set(value)
-    return named
-
-
 def probability_names(tasks, classes):
     """Return a name for each probability of P1."""
     if len(tasks) == 1:

@@ -83,16 +83,10 @@ class ImageColumns(nn.Module):
     @property
     def sources(self) -> list[tuple[nn.Module, str]]:
         """Per column the backbone that `start` runs, and how far; empty where it runs nothing."""
-        found = [self._backbone(j) for j in range(self.n_images)]
-        how = [self._what(backbone) for backbone in found]
-        return list(zip(found, how)) if all(how) else []
-
-    def _what(self, backbone: Backbone) -> str:
-        if backbone.frozen:
-            return "vector" if self.as_vectors else "map"
-        n_parts = backbone.n_frozen_parts
-        # What a stem gives takes more room than it takes time.
-        return f"{n_parts} parts" if n_parts > 1 else ""
+        whole = "vector" if self.as_vectors else "map"
+        backbones = [self._backbone(j) for j in range(self.n_images)]
+        found = [b.sources(b.n_frozen_parts, whole if b.frozen else "") for b in backbones]
+        return sum(found, []) if all(found) else []
 
     def start(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Map k images (n, 3, h, w), pixels in [0, 1], as far as no training changes it."""

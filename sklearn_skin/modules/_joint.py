@@ -168,10 +168,10 @@ class JointFusionNet(LesionNetwork):
             image_dim = images.vector_features if vector else images.map_features
             self.fusion = make_fusion(name, image_dim, metadata_dim, **options)
         # Pooling may be a network of its own (DermiResNet), so only where someone reads it.
-        self.pools = self._individual or self.fusion is None or self.takes == "vector"
+        self.images.as_vectors = self.fusion is None or self.takes == "vector"
+        self.pools = self._individual or self.images.as_vectors
         if not self.pools:
             self.images.drop_vector()
-        self.images.as_vectors = self.fusion is None or self.takes == "vector"
 
     def _widths(self) -> dict[str, int]:
         """Return the length of each branch's feature, the fused one last."""

@@ -123,12 +123,8 @@ class StagedEncoder(nn.Module):
         return images
 
     def sources(self, n_steps: int) -> list[tuple[nn.Module, str]]:
-        """Return what the result of the first steps follows from, and a word for it.
-
-        Empty for the stem alone: what it gives takes more room than it takes time.
-        """
-        word = "vector" if n_steps == N_STEPS else f"{n_steps} parts"
-        return [(self.backbone, word)] if n_steps > 1 else []
+        """Return what the result of the first steps follows from; see `Backbone.sources`."""
+        return self.backbone.sources(n_steps, "vector" if n_steps == N_STEPS else "")
 
     def forward(self, images: Tensor, n_started: int = 0) -> Tensor:
         """Map images (n, 3, h, w), pixels in [0, 1], to vectors (n, d).

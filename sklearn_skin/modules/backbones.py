@@ -178,6 +178,14 @@ class Backbone(nn.Module):
         trained = [any(w.requires_grad for w in weights) for weights in self._weights_of_parts]
         return trained.index(True) if True in trained else len(trained)
 
+    def sources(self, n_parts: int, whole: str = "") -> list[tuple[nn.Module, str]]:
+        """Return what the first parts' result follows from and a word for it: `whole`, if given.
+
+        Empty for the stem alone: what it gives takes more room than it takes time.
+        """
+        word = whole or f"{n_parts} parts"
+        return [(self, word)] if whole or n_parts > 1 else []
+
     def start(self, images: Tensor, n_parts: int) -> Tensor:
         """Run the first parts alone: pixels in [0, 1], (n, c, h, w), to what follows from them.
 

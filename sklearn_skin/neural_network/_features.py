@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -66,10 +67,16 @@ class FeatureMaker:
     """
 
     def __init__(self, sources, compute, precision, batch_size, device, workers=0):
+        self.sources = sources
         self.compute = compute
+        self.precision = precision
         self.batch = (batch_size, device, workers)
-        digests = {id(module): _digest(module) for module, _ in sources}
-        self.prefixes = [f"{digests[id(m)]} {what} {precision}".encode() for m, what in sources]
+
+    @cached_property
+    def prefixes(self):
+        """Per image column how the names of its features begin."""
+        digests = {id(module): _digest(module) for module, _ in self.sources}
+        return [f"{digests[id(m)]} {what} {self.precision}".encode() for m, what in self.sources]
 
     def make(self, dataset, augment=None, n_views=0):
         """Return the features of a data set's images; those of missing images mean nothing.
@@ -102,8 +109,9 @@ class FeatureMaker:
 
     def _fill(self, store, rows, place, view, augment):
         dataset = store.dataset
-        images = _image_keys(dataset, rows) if view or dataset.cache.path is not None else []
-        names = self._names(images, view, augment)
+        keeps = dataset.cache.path is not None
+        images = _image_keys(dataset, rows) if view or keeps else []
+        names = self._names(images, view, augment) if keeps else []
         lacking = rows[store.find(rows, place, names)]
         for batch in Batches(Subset(dataset, lacking), *self.batch):
             places = batch.rows - rows[0]
@@ -117,16 +125,13 @@ class FeatureMaker:
 
     def _names(self, images, view, augment):
         """Return per column the name of every row's feature; None where it is not kept."""
-        if not view:
-            return [
-                [None if key is None else prefix + key for key in column]
-                for prefix, column in zip(self.prefixes, images)
-            ]
-        how = f"{augment.__self__!r} {view}".encode()
-        # A draw follows from all images of the row, which may move alike.
-        rows = [b"".join(key or b"-" for key in keys) for keys in zip(*images)]
+        ends = [b""] * len(images[0])
+        if view:
+            how = f"{augment.__self__!r} {view}".encode()
+            # A draw follows from all images of the row, which may move alike.
+            ends = [how + b"".join(key or b"-" for key in keys) for keys in zip(*images)]
         return [
-            [None if k is None else prefix + k + how + row for k, row in zip(column, rows)]
+            [None if key is None else prefix + key + end for key, end in zip(column, ends)]
             for prefix, column in zip(self.prefixes, images)
         ]
 

@@ -6,35 +6,27 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_skin.preprocessing._neural_imputer import NeuralImputer
+from sklearn_skin.preprocessing._pipeline import MetadataPipeline
 from sklearn_skin.utils import list_names
 
 
-class ImputationPipeline(Pipeline):
-    """Pipeline whose errors say when its step `impute` does not take the table.
+class ImputationPipeline(MetadataPipeline):
+    """Pipeline of metadata whose errors say when its step `impute` does not take the table.
 
-    Parameters
-    ----------
-    steps : list of (str, transformer) tuples
-    transform_input : list of str, default=None
-    memory : str, object with the joblib.Memory interface or None, default=None
-    verbose : bool, default=False
-        As in :class:`sklearn.pipeline.Pipeline`.
+    Its parameters are those of :class:`sklearn.pipeline.Pipeline`.
     """
 
     def fit(self, X, y=None, **params):
         """Fit the steps."""
-        self._ask_for_a_table()
         with self._naming_the_imputer():
             return super().fit(X, y, **params)
 
     def fit_transform(self, X, y=None, **params):
         """Fit the steps and transform X."""
-        self._ask_for_a_table()
         with self._naming_the_imputer():
             return super().fit_transform(X, y, **params)
 
@@ -42,11 +34,6 @@ class ImputationPipeline(Pipeline):
         """Transform X."""
         with self._naming_the_imputer():
             return super().transform(X, **params)
-
-    def _ask_for_a_table(self):
-        # In every fit: a search may have put another imputer in its place.
-        if hasattr(self.named_steps["impute"], "set_output"):
-            self.named_steps["impute"].set_output(transform="pandas")
 
     @contextmanager
     def _naming_the_imputer(self):

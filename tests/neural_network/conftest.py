@@ -1,6 +1,10 @@
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from sklearn_skin.datasets import make_lesions
+from sklearn_skin.image import as_images
 from sklearn_skin.neural_network import JointFusionClassifier, LesionNetClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
@@ -42,3 +46,13 @@ def make_net():
         return cls(**settings)
 
     return make
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Twenty files of noise, and two classes."""
+    rng, paths = np.random.default_rng(0), []
+    for i in range(20):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(paths[-1])
+    return pd.DataFrame({"image": as_images(paths)}), np.arange(20) % 2

@@ -1,13 +1,12 @@
 """What comes before anything that is trained is computed once, kept and shared."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from sklearn_skin.image import PixelCache, as_images, load_pixels
+from sklearn_skin.image import PixelCache, load_pixels
 from sklearn_skin.modules import (
     Backbone,
     JointFusionNet,
@@ -31,15 +30,6 @@ from sklearn_skin.neural_network._table import learn_columns, read_columns
 from sklearn_skin.sampling import ClassBalancedSampler
 
 SETTINGS = {"backbone": "test_resnet", "image_size": 32, "batch_size": 8, "device": "cpu"}
-
-
-@pytest.fixture
-def table(tmp_path):
-    rng, paths = np.random.default_rng(0), []
-    for i in range(20):
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(paths[-1])
-    return pd.DataFrame({"image": as_images(paths)}), np.arange(20) % 2
 
 
 @pytest.fixture

@@ -1,26 +1,14 @@
 """Pixels of files come from the cache batch by batch; only what it does not hold is kept."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from PIL import Image
 
-from sklearn_skin.image import as_images
 from sklearn_skin.neural_network import ImageClassifier, ImageEmbedder
 from sklearn_skin.neural_network._batches import LesionDataset
 from sklearn_skin.neural_network._table import learn_columns, read_columns
 
 SETTINGS = {"backbone": "test_resnet", "weights": None, "image_size": 32, "batch_size": 8}
-
-
-@pytest.fixture
-def table(tmp_path):
-    rng, paths = np.random.default_rng(0), []
-    for i in range(20):
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(paths[-1])
-    return pd.DataFrame({"image": as_images(paths)}), np.arange(20) % 2
 
 
 def make_net(cache_dir, **settings):
