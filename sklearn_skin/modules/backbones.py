@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_skin.modules._adapters import is_adapter
 from sklearn_skin.modules._dermiresnet import DermiResNet
+from sklearn_skin.modules._small_maps import multiply_small_maps
 from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._timm_body import make_timm_body
 from sklearn_skin.modules._weights import load_weights
@@ -73,6 +74,7 @@ class Backbone(nn.Module):
         freeze: str | int | None = None,
     ) -> None:
         super().__init__()
+        multiply_small_maps(body)
         self.body: Any = body
         self.out_features = out_features
         self.vector_features = vector_features
