@@ -95,6 +95,11 @@ def _create_network(name: str, pretrained: bool, options: dict[str, Any], in_cha
         return import_timm().create_model(name, pretrained=pretrained, in_chans=in_chans, **options)
 
 
+def _fuse_attention(module: Any, _: Any) -> None:
+    # Its bias is learnt, and torch has no fast gradient of that.
+    module.fused_attn = not module.training
+
+
 def make_timm_body(
     name: str,
     weights: str | Path | None,
@@ -134,6 +139,10 @@ def make_timm_body(
     default = network.default_cfg
     size = default["input_size"][-2:] if image_size is None else image_size
     fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    for part in network.modules():
+        # timm fuses the attention of other transformers by itself.
+        if isinstance(part, timm.models.swin_transformer.WindowAttention):
+            part.register_forward_pre_hook(_fuse_attention)
     if adapt is not None:
         add_adapters(network, adapt, (in_chans, *fixed_size), name)
     body = TimmBody(network, fixed_size if fixed else None)

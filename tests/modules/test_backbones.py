@@ -367,3 +367,17 @@ def test_freeze_takes_the_integers_of_a_parameter_grid():
     assert [p.requires_grad for p in frozen.parameters()] == [
         p.requires_grad for p in expected.parameters()
     ]
+
+
+def test_swin_fuses_its_attention_in_evaluation_alone():
+    backbone = make_backbone("swin_tiny_patch4_window7_224", image_size=56)
+    images = torch.rand(2, 3, 56, 56)
+    attentions = [part for part in backbone.modules() if hasattr(part, "fused_attn")]
+    fused = backbone.eval()(images)
+    assert attentions and all(part.fused_attn for part in attentions)
+    backbone.train()
+    for part in backbone.modules():
+        # Nothing random, so that both ways can be compared.
+        part.training = part in attentions
+    torch.testing.assert_close(backbone(images), fused, atol=1e-4, rtol=1e-4)
+    assert not any(part.fused_attn for part in attentions)
