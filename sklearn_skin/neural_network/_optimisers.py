@@ -6,6 +6,10 @@ import torch
 from torch.optim import lr_scheduler
 
 LOSSES: dict[str, dict[str, Any]] = {"cross_entropy": {}, "focal": {"gamma": 2.0}}
+# All parameters at once: an update of ten million weights takes a third of the time.
+_FUSED = {"fused": True}
+# torch refuses these beside it.
+_NOT_FUSED = {"foreach", "differentiable"}
 OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "adam": (torch.optim.Adam, {}),
     "adamw": (torch.optim.AdamW, {}),
@@ -31,7 +35,8 @@ def find_optimizer(value):
     """Return the class and the options of an optimiser given by name or dict."""
     name, options = _split(value, OPTIMIZERS, "optimizer")
     optimizer, defaults = OPTIMIZERS[name]
-    return optimizer, defaults | options
+    fused = {} if _NOT_FUSED & set(options) else _FUSED
+    return optimizer, fused | defaults | options
 
 
 def find_schedule(value, max_epochs):
