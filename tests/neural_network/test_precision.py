@@ -62,6 +62,12 @@ def test_a_processor_keeps_depthwise_networks_in_fp32(processor, backbone, expec
     assert choose(network(backbone), size=(224, 224)) == expected
 
 
+def test_depthwise_layers_that_are_not_trained_do_not_count(processor):
+    processor(AMX)
+    frozen = make_backbone("efficientnet_b0", freeze="backbone")
+    assert choose(nn.Sequential(frozen, nn.Linear(4, 3))) == "bf16"
+
+
 def test_small_images_and_tables_are_in_fp32(processor):
     processor(AMX)
     assert choose(network("resnet10t"), size=(63, 224)) == "fp32"
