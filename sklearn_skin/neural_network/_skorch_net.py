@@ -203,7 +203,8 @@ class TrainingNet(NeuralNet):
         views = tta_views(n_views)
         parts: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.module_.branches}
         self.module_.eval()
-        with _explained_out_of_memory(self, dataset), torch.inference_mode():
+        # Within one context autocast rounds the weights once, but never in inference mode.
+        with _explained_out_of_memory(self, dataset), torch.no_grad(), self._arithmetic():
             for batch in self.batches(dataset):
                 for name, tasks in self._mean_over_views(batch, views).items():
                     parts[name].append(tasks)

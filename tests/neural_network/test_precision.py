@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.modules import MetadataEncoder, TaskHeads, make_backbone
@@ -135,3 +136,31 @@ def test_embedded_features_in_half_precision_are_near(processor):
     assert not np.array_equal(tables["fp32"], tables["bf16"])
     scale = np.abs(tables["fp32"]).max()
     np.testing.assert_allclose(tables["bf16"], tables["fp32"], atol=0.05 * scale)
+
+
+class CopiesOf(TorchDispatchMode):
+    """Count the copies of tensors of a shape in another dtype."""
+
+    copies = (torch.ops.aten._to_copy.default, torch.ops.aten.to.dtype)
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape, self.n_copies = shape, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in self.copies and args[0].shape == self.shape:
+            self.n_copies += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_prediction_rounds_the_weights_once():
+    lesions = make_lesions(12, image_size=32, random_state=0)
+    X, y = lesions.data[["image"]], lesions.target
+    small = {"backbone": "resnet10t", "weights": None, "image_size": 32, "max_epochs": 1}
+    net = ImageClassifier(**small, precision="bf16", batch_size=4, device="cpu").fit(X, y)
+    layers = [part for part in net.module_.modules() if type(part) is nn.Conv2d]
+    widest = max((part.weight for part in layers), key=torch.Tensor.numel)
+    same = sum(part.weight.shape == widest.shape for part in layers)
+    with CopiesOf(widest.shape) as copies:
+        net.predict_proba(X)
+    assert copies.n_copies == same
