@@ -15,12 +15,22 @@ from sklearn_skin.modules._timm import import_timm
 from sklearn_skin.modules._weights import create_pretrained, head_names, load_weights
 
 
+def _fuse_attention(module: Any, _: Any) -> None:
+    # Its bias is learnt, and torch has no fast gradient of that.
+    module.fused_attn = not module.training
+
+
 class TimmBody(nn.Module):
     """A timm network without its classifier, giving maps of shape (n, d, h, w)."""
 
     def __init__(self, network: nn.Module, fixed_size: tuple[int, int] | None) -> None:
         super().__init__()
         self.network: Any = network
+        # timm fuses the attention of other transformers by itself.
+        swin = import_timm().models.swin_transformer.WindowAttention
+        for part in network.modules():
+            if isinstance(part, swin):
+                part.register_forward_pre_hook(_fuse_attention)
         self.fixed_size = fixed_size
         self.n_prefix = int(getattr(network, "num_prefix_tokens", 0) or 0)
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
@@ -95,11 +105,6 @@ def _create_network(name: str, pretrained: bool, options: dict[str, Any], in_cha
         return import_timm().create_model(name, pretrained=pretrained, in_chans=in_chans, **options)
 
 
-def _fuse_attention(module: Any, _: Any) -> None:
-    # Its bias is learnt, and torch has no fast gradient of that.
-    module.fused_attn = not module.training
-
-
 def make_timm_body(
     name: str,
     weights: str | Path | None,
@@ -139,10 +144,6 @@ def make_timm_body(
     default = network.default_cfg
     size = default["input_size"][-2:] if image_size is None else image_size
     fixed_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    for part in network.modules():
-        # timm fuses the attention of other transformers by itself.
-        if isinstance(part, timm.models.swin_transformer.WindowAttention):
-            part.register_forward_pre_hook(_fuse_attention)
     if adapt is not None:
         add_adapters(network, adapt, (in_chans, *fixed_size), name)
     body = TimmBody(network, fixed_size if fixed else None)
