@@ -78,6 +78,7 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         validation_fraction=0.1,
         averaging=None,
         precision="auto",
+        compile=False,
         device="auto",
         num_workers=0,
         checkpoint_dir=None,
@@ -106,6 +107,7 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.averaging = averaging
         self.precision = precision
+        self.compile = compile
         self.device = device
         self.num_workers = num_workers
         self.checkpoint_dir = checkpoint_dir

@@ -45,6 +45,20 @@ def seeded(seed):
         yield
 
 
+@contextmanager
+def compiled(module, options):
+    """Run a module through `torch.compile`, with these options, until the context ends."""
+    if options is False:
+        yield
+        return
+    module.compile(**({} if options is True else options))
+    try:
+        yield
+    finally:
+        # It is pickled, copied and predicts as if it had never been compiled.
+        module._compiled_call_impl = None
+
+
 def train(module, criterion, data, recipe, make_train_set):
     """Train a network on the rows of a fit.
 
@@ -88,7 +102,8 @@ def train(module, criterion, data, recipe, make_train_set):
     if recipe.checkpoint_dir is not None:
         epochs -= _add_checkpoint(net, data, recipe)
     # With no epoch left this only reads the checkpoint.
-    net.train(train_set, valid_set, epochs=epochs)
+    with compiled(net.module_, recipe.compile):
+        net.train(train_set, valid_set, epochs=epochs)
     return Fitted(net, _plain_history(net), _final_weights(net, data, recipe, valid_set))
 
 

@@ -84,6 +84,10 @@ class NetworkParameters:
         "auto" is "bf16" where that is faster: images of 64 pixels or more on a GPU with bf16, or,
         unless the network is full of depthwise convolutions, on a CPU whose flags tell of AMX or
         of fast AVX-512 bf16.
+    compile : bool or dict, default=False
+        Train through `torch.compile`: for long fits on a GPU, since compiling takes a minute. A
+        dict gives its options, such as ``{"mode": "reduce-overhead"}`` for CUDA graphs. Prediction
+        is not compiled.
     device : str, default="auto"
         A torch device; "auto" is the GPU where there is one.
     num_workers : int, default=0
@@ -121,6 +125,7 @@ class NetworkParameters:
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "averaging": [StrOptions(set(AVERAGES)), dict, None],
         "precision": [StrOptions({"auto", "fp32", "bf16"})],
+        "compile": ["boolean", dict],
         "device": [str],
         "num_workers": [Interval(Integral, 0, None, closed="left")],
         "checkpoint_dir": [str, HasMethods("__fspath__"), None],
