@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from sklearn_skin.image import load_pixels, read_image
+from sklearn_skin.image import load_pixels, read_image, redact_urls
 from sklearn_skin.utils import array_digest
 
 SIZE = 64  # side in pixels of the thumbnails that are compared
@@ -69,7 +69,7 @@ def read_thumbnails(X, image_columns, *, cache=None, n_jobs=1):
         columns.append(np.full(present.sum(), name, dtype=object))
         for row in np.flatnonzero(~present & ~images.isna()):
             cell = images.cells[row]
-            path = cell if isinstance(cell, str) else None
+            path = redact_urls(cell) if isinstance(cell, str) else None
             broken.append((X.index[row], name, path, _reading_error(cell)))
     unreadable = pd.DataFrame(broken, columns=["row", "column", "path", "error"])
     if not image_columns:

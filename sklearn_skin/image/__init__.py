@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = attach(
         "_reader": ["PixelReader"],
         "_names": ["check_no_images", "has_image_suffix"],
         "_steps": ["ImageStep", "apply_steps"],
+        "_urls": ["redact_urls"],
     },
 )

@@ -16,6 +16,7 @@ from sklearn_skin.image._comparison import CellComparison
 from sklearn_skin.image._dtype import ImageDtype
 from sklearn_skin.image._origins import is_missing, is_picture, object_array
 from sklearn_skin.image._steps import ImageStep
+from sklearn_skin.image._urls import below
 
 
 class ImageArray(CellComparison):
@@ -312,7 +313,7 @@ class ImageArray(CellComparison):
         return self._of(self._origins.copy(), self._steps, self._copies.copy())
 
     def isna(self) -> np.ndarray:
-        return np.fromiter((origin is None for origin in self._origins), bool, len(self))
+        return pd.isna(self._origins)
 
     # -- pandas: printing ---------------------------------------------------------------
 
@@ -332,8 +333,9 @@ def as_images(paths: Any, *, root: str | os.PathLike | None = None) -> ImageArra
     paths : sequence of path-like, ndarray, PIL image, ImageCell or missing; or (n, h, w, 3)
         What :class:`ImageArray` accepts; an `ImageArray` or a Series of one is returned as
         it is.
-    root : path-like, default=None
-        Folder that relative paths are below. The files need not exist yet.
+    root : path-like or str, default=None
+        Folder, or address such as ``"s3://bucket/folder"``, that relative paths are below. The
+        files need not exist yet.
 
     Returns
     -------
@@ -353,8 +355,8 @@ def as_images(paths: Any, *, root: str | os.PathLike | None = None) -> ImageArra
     images = ImageArray._from_sequence(paths)
     if root is None:
         return images
-    origins = [os.path.join(root, o) if isinstance(o, str) else o for o in images._origins]
-    return ImageArray._of(object_array(origins), images.steps, images.copies)
+    origins = object_array(below(root, images._origins))
+    return ImageArray._of(origins, images.steps, images.copies)
 
 
 def _as_copies(copies: Any, n_rows: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from sklearn_skin.image._origins import (
     IN_MEMORY,
@@ -17,6 +18,7 @@ from sklearn_skin.image._origins import (
     origin_key,
 )
 from sklearn_skin.image._steps import ImageStep, apply_steps
+from sklearn_skin.image._urls import redact_urls
 
 NO_NUMBERS = (
     "Images are no numbers. Embed them first (sklearn_skin.neural_network.ImageEmbedder), leave "
@@ -37,7 +39,7 @@ class ImageCell:
 
     Parameters
     ----------
-    origin : path-like, ndarray of shape (h, w, 3), (h, w) or (h, w, 4), or PIL image
+    origin : path-like, address, ndarray of shape (h, w, 3), (h, w) or (h, w, 4), or PIL image
         Where the pixels come from. Arrays are uint8 in 0..255, and not copied.
     steps : sequence of ImageStep, default=()
         Corrections, in order.
@@ -92,7 +94,7 @@ class ImageCell:
 
     @property
     def path(self) -> str | None:
-        """Path of the file; None for a picture in memory."""
+        """Path or address of the file; None for a picture in memory."""
         return self._origin if isinstance(self._origin, str) else None
 
     @property
@@ -134,7 +136,8 @@ class ImageCell:
         return f"{IN_MEMORY} {self._origin.shape[1]}x{self._origin.shape[0]}>"
 
     def __repr__(self) -> str:
-        return f"<image {self._origin}>" if isinstance(self._origin, str) else str(self)
+        origin = self._origin
+        return f"<image {redact_urls(origin)}>" if isinstance(origin, str) else str(self)
 
     def _repr_png_(self) -> bytes:
         from sklearn_skin.image._display import png, thumbnail
@@ -151,10 +154,15 @@ def unpack_cells(values: Any) -> tuple[np.ndarray, set[tuple[ImageStep, ...]]]:
     # Iterating over a table or a dict gives names, which would be taken for paths.
     if isinstance(values, (str, bytes, os.PathLike, pd.DataFrame, dict, set, ImageCell)):
         raise TypeError(f"Expected a sequence of images; got {type(values).__name__}.")
+    if isinstance(values, ExtensionArray):
+        values = values.to_numpy(dtype=object, na_value=None)
     origins: list[Any] = []
     chains = set()
     for value in values:
-        if isinstance(value, ImageCell):
+        # A column of a million paths is this line: nothing else begins or reads like that.
+        if type(value) is str and value[:1].strip(" \t<") and "://" not in value:
+            origins.append(value)
+        elif isinstance(value, ImageCell):
             origins.append(value.origin)
             chains.add(value.steps)
         else:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_skin.exceptions import ImageDecodeError
+from sklearn_skin.image._urls import as_path_or_url, is_url, redact_urls
 from sklearn_skin.utils import warn_user
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
@@ -35,8 +36,9 @@ def read_image(
 
     Parameters
     ----------
-    path : path-like
-        A JPEG, PNG, BMP, TIFF or WEBP file; the name's ending does not matter.
+    path : path-like or str
+        A JPEG, PNG, BMP, TIFF or WEBP file, or the address of one in object storage, such as
+        ``"s3://bucket/a.jpg"``; the name's ending does not matter.
     size : int or (height, width), default=None
         Size of the result in pixels; None keeps the file's. The aspect ratio is not kept.
         Large JPEG files are decoded at a half, a quarter or an eighth of their size, where
@@ -68,12 +70,19 @@ def read_image(
     ...     read_image(path)[0, 0].tolist()
     [255, 255, 255]
     """
-    data = read_bytes(path)
-    return decode(data, os.fspath(path), size, background=background, max_pixels=max_pixels)
+    path = as_path_or_url(os.fsdecode(path))
+    return decode(read_bytes(path), path, size, background=background, max_pixels=max_pixels)
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
     """Return a file's bytes, or ImageDecodeError if there are none."""
+    if isinstance(path, str) and is_url(path):
+        from sklearn_skin.image._remote import read_urls
+
+        [found] = read_urls([path])
+        if isinstance(found, ImageDecodeError):
+            raise found
+        return found
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -95,6 +104,7 @@ def decode(
 ) -> np.ndarray:
     """Decode a file's bytes as `read_image` does; `name` stands in messages."""
     height_width = None if size is None else as_size(size)
+    name = redact_urls(name)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check_n_pixels(picture, name, max_pixels)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from sklearn_skin.image._cell import ImageCell
+from sklearn_skin.image._urls import redact_urls
 
 if TYPE_CHECKING:
     from sklearn_skin.image._array import ImageArray
@@ -19,7 +20,8 @@ _GRAY = (128, 128, 128)
 
 def short_name(cell: ImageCell | None) -> str:
     """Return what a table shows for a cell: the file's name, or the size in memory."""
-    return os.path.basename(str(cell)) or str(cell)
+    name = redact_urls(str(cell))
+    return os.path.basename(name) or name
 
 
 def thumbnail(cell: ImageCell | None, size: int) -> Image.Image:
@@ -46,7 +48,7 @@ def png(picture: Image.Image) -> bytes:
 def image_tag(cell: ImageCell | None, size: int) -> str:
     """Return a thumbnail as HTML that needs no other file; the path shows under the mouse."""
     source = base64.b64encode(png(thumbnail(cell, size))).decode("ascii")
-    name = html.escape(str(cell))
+    name = html.escape(redact_urls(str(cell)))
     return f'<img alt="{name}" title="{name}" src="data:image/png;base64,{source}">'
 
 

@@ -10,6 +10,7 @@ from PIL.Image import Image
 from sklearn_skin.image._cell import ImageCell
 from sklearn_skin.image._dtype import ImageDtype
 from sklearn_skin.image._origins import is_missing, is_picture
+from sklearn_skin.image._urls import is_url
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -31,7 +32,9 @@ def has_image_suffix(name):
     >>> has_image_suffix("lesions/ISIC_0024306.JPG"), has_image_suffix("lesions.csv")
     (True, False)
     """
-    return str(name).lower().endswith(SUFFIXES)
+    name = str(name)
+    name = name.partition("?")[0] if is_url(name) else name
+    return name.lower().endswith(SUFFIXES)
 
 
 def check_no_images(X):

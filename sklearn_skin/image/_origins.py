@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from sklearn_skin.image._urls import as_path_or_url
+
 Origin: TypeAlias = str | np.ndarray
 
 IN_MEMORY = "<image in memory"
@@ -55,7 +57,8 @@ def _as_path(value: str | os.PathLike) -> str:
             f"{path!r} stands for a picture that had no file when the table was written. "
             "Save such pictures to files and put their paths in the column first."
         )
-    return str(path)  # NumPy's text is a subclass of str, which pickles at ten times the size
+    # NumPy's text is a subclass of str, which pickles at ten times the size.
+    return as_path_or_url(str(path))
 
 
 def _as_pixels(value: np.ndarray) -> np.ndarray:
@@ -80,12 +83,8 @@ def _as_pixels(value: np.ndarray) -> np.ndarray:
 
 def object_array(items: Iterable[Any]) -> np.ndarray:
     """Return a 1-D object array; arrays among `items` stay single elements."""
-    items = list(items)
-    out = np.empty(len(items), dtype=object)
-    # Row by row: NumPy would spread arrays of one shape over more dimensions.
-    for i, item in enumerate(items):
-        out[i] = item
-    return out
+    # One by one: NumPy would spread arrays of one shape over more dimensions.
+    return np.fromiter(items, dtype=object)
 
 
 def origin_key(origin: Origin) -> str:

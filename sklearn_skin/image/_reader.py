@@ -1,8 +1,6 @@
 """Pixels of an image column, some rows at a time."""
 
 import os
-import stat
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NoReturn
@@ -12,8 +10,16 @@ from joblib import Parallel, delayed
 
 from sklearn_skin.exceptions import ImageDecodeError
 from sklearn_skin.image._array import as_images
-from sklearn_skin.image._cache import KEY_BYTES, as_cache, hash_bytes, make_key
-from sklearn_skin.image._decoding import as_size, decode, read_bytes, resize_pixels
+from sklearn_skin.image._cache import KEY_BYTES, as_cache
+from sklearn_skin.image._decoding import as_size, decode, resize_pixels
+from sklearn_skin.image._sources import (
+    content_of,
+    find_states,
+    guard,
+    read_remote,
+    read_sources,
+    source_of,
+)
 from sklearn_skin.image._steps import apply_steps
 from sklearn_skin.utils import list_names, warn_user
 
@@ -21,15 +27,14 @@ from sklearn_skin.utils import list_names, warn_user
 _VERSION = 1
 # What a batch has decoded is written to the cache at once, and is all that a killed process loses.
 _ROWS_PER_BATCH = 256
-# A file that changes twice within a tick of its clock looks as if it had changed once.
-_SETTLED_NS = 2 * 10**9
 
 
 class PixelReader:
     """Pixels of an image column, some rows at a time, through the cache.
 
     A file is looked for in the cache by its path, size and times of change first, and its bytes
-    are read only where these are new. What a row's pixels are kept under is known from then on.
+    are read only where these are new; one in object storage by its address, size and entity tag.
+    What a row's pixels are kept under is known from then on.
 
     Parameters
     ----------
@@ -149,8 +154,14 @@ class PixelReader:
             None for missing images and files that cannot be opened.
         """
         rows = np.asarray(rows)
-        _, new = self._find_keys(rows[self.present[rows]], of_all=True)
-        self.cache.put_many(new)
+        same = [rows[places] for places in self._places_by_cell(rows)]
+        # Some at a time: the bytes of all of them need not fit into memory.
+        for start in range(0, len(same), _ROWS_PER_BATCH):
+            batch = same[start : start + _ROWS_PER_BATCH]
+            _, new = self._find_keys(np.array([some[0] for some in batch]), of_all=True)
+            self.cache.put_many(new)
+            for some in batch:
+                self._keys[some], self._known[some] = self._keys[some[0]], self._known[some[0]]
         return [self._key(row) for row in rows]
 
     def fail(self, row: int, error: Exception) -> NoReturn:
@@ -205,7 +216,9 @@ class PixelReader:
         found = self.cache.get_into(keys, [outputs[i] for i in known])
         done = {i for i, here in zip(known, found) if here}
         todo = [i for i in range(len(rows)) if i not in done]
-        computed = self._compute_all([(self.cells[rows[i]], sources[i]) for i in todo])
+        cells = [self.cells[rows[i]] for i in todo]
+        given = read_remote(cells, [sources[i] for i in todo])
+        computed = self._compute_all(list(zip(cells, given)))
         errors: list[Exception | None] = [None] * len(rows)
         for i, (pixels, source) in zip(todo, computed):
             if isinstance(pixels, Exception):
@@ -214,7 +227,7 @@ class PixelReader:
             outputs[i][...] = pixels
             if self.cache.path is not None and self._is_kept(rows[i]):
                 if sources[i] is None:  # the file was read just now, and may be another
-                    self._learn(rows[i], _content(self.cells[rows[i]], source))
+                    self._learn(rows[i], content_of(self.cells[rows[i]], source))
                 new[self._keys[rows[i]].tobytes()] = pixels
         self.cache.put_many(new)
         return errors
@@ -233,21 +246,25 @@ class PixelReader:
         """
         sources: list[Any] = [None] * len(rows)
         todo = [i for i, row in enumerate(rows) if not self._known[row]]
-        names = {i: _file_name(self.cells[rows[i]]) for i in todo}
-        asked = [i for i in todo if names[i] is not None]
-        digests = dict(zip(asked, self.cache.get_many([names[i] or b"" for i in asked])))
-        new: dict[bytes, np.ndarray] = {}
-        for i in todo:
-            digest, cell, name = digests.get(i), self.cells[rows[i]], names[i]
+        states = find_states([self.cells[rows[i]] for i in todo])
+        asked = [k for k, state in enumerate(states) if state.name is not None]
+        digests = dict(zip(asked, self.cache.get_many([states[k].name or b"" for k in asked])))
+        unread = []
+        for k, i in enumerate(todo):
+            digest = digests.get(k)
             if digest is not None:
                 self._learn(rows[i], digest.tobytes())
             elif of_all or self._is_kept(rows[i]):
-                sources[i] = _guard(_source, cell)
-                if not isinstance(sources[i], Exception):
-                    content = _content(cell, sources[i])
-                    self._learn(rows[i], content)
-                    if name is not None:
-                        new[name] = np.frombuffer(content, np.uint8)
+                unread.append(k)
+        cells = [self.cells[rows[todo[k]]] for k in unread]
+        new: dict[bytes, np.ndarray] = {}
+        for k, source in zip(unread, read_sources(cells, [states[k] for k in unread])):
+            sources[todo[k]], name = source, states[k].name
+            if not isinstance(source, Exception):
+                content = content_of(self.cells[rows[todo[k]]], source)
+                self._learn(rows[todo[k]], content)
+                if name is not None:
+                    new[name] = np.frombuffer(content, np.uint8)
         return sources, new
 
     def _learn(self, row: int, content: bytes) -> None:
@@ -270,10 +287,10 @@ class PixelReader:
         """Return pixels, or the error that they met, and what they were computed from."""
         if isinstance(source, Exception):
             return source, None
-        source = _guard(_source, cell) if source is None else source
+        source = guard(source_of, cell) if source is None else source
         if isinstance(source, Exception):
             return source, None
-        return _guard(self._pixels, cell, source), source
+        return guard(self._pixels, cell, source), source
 
     def _pixels(self, cell: Any, source: Any) -> np.ndarray:
         if isinstance(cell, np.ndarray):
@@ -282,14 +299,6 @@ class PixelReader:
             return decode(source, cell, self.size)
         # Corrections see the whole picture, so it is not decoded at a reduced size.
         return resize_pixels(apply_steps(decode(source, cell), self.steps), self.size)
-
-
-def _guard(function: Any, *args: Any) -> Any:
-    """Return the result, or the decoding error: one bad image must not stop the others."""
-    try:
-        return function(*args)
-    except ImageDecodeError as error:
-        return error
 
 
 def _advise_folder(cell: Any, error: Exception) -> str:
@@ -301,31 +310,3 @@ def _advise_folder(cell: Any, error: Exception) -> str:
         return f" Paths that are relative in the table {start}."
     folder = os.path.dirname(os.path.abspath(cell))
     return f" Relative paths {start}; this one was looked for in {folder!r}."
-
-
-def _source(cell: Any) -> Any:
-    """Return the bytes that a cell's pixels are known by."""
-    return read_bytes(cell) if isinstance(cell, str) else np.ascontiguousarray(cell)
-
-
-def _content(cell: Any, source: Any) -> bytes:
-    """Return what the pixels of a cell are known by: the hash of its bytes, and their shape."""
-    shape = repr(cell.shape).encode() if isinstance(cell, np.ndarray) else b""
-    return hash_bytes(source) + shape
-
-
-def _file_name(cell: Any) -> bytes | None:
-    """Return the name of a file's state; None where no state tells whether it has changed."""
-    # On Windows a file that is overwritten may keep all of its times.
-    if not isinstance(cell, str) or os.name == "nt":
-        return None
-    try:
-        found = os.stat(cell)
-    except (OSError, ValueError):
-        return None
-    changed = max(found.st_mtime_ns, found.st_ctime_ns)
-    if not stat.S_ISREG(found.st_mode) or time.time_ns() - changed < _SETTLED_NS:
-        return None
-    path = cell if cell.startswith(os.sep) else os.path.abspath(cell)
-    state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
-    return make_key("file", path, *state)

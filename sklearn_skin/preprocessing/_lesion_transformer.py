@@ -153,7 +153,8 @@ def make_lesion_transformer(
         ``sklearn_skin.preprocessing.MISSING_WORDS``. ``["999"]`` is a gap in a column of texts; a
         column of numbers keeps its 999.
     image_root : str, path or None, default=None
-        Folder that relative paths of lifted image columns start from.
+        Folder, or address such as ``"s3://bucket/folder"``, that relative paths of lifted image
+        columns start from.
     random_state : int, RandomState instance or None, default=None
         Seed of the neural imputation.
 

@@ -14,7 +14,7 @@ from sklearn_skin.image import (
     ImageStep,
     PixelCache,
     PixelReader,
-    _reader,
+    _sources,
     as_images,
     load_pixels,
     read_image,
@@ -174,13 +174,13 @@ def test_options_are_checked(paths):
 def opened(monkeypatch):
     """Names of the files whose bytes are read."""
     names = []
-    read_bytes = _reader.read_bytes
+    read_bytes = _sources.read_bytes
 
     def watch(path):
         names.append(path)
         return read_bytes(path)
 
-    monkeypatch.setattr(_reader, "read_bytes", watch)
+    monkeypatch.setattr(_sources, "read_bytes", watch)
     return names
 
 
@@ -189,7 +189,7 @@ needs_times = pytest.mark.skipif(os.name == "nt", reason="Windows keeps times of
 
 @needs_times
 def test_files_that_the_cache_knows_are_not_opened(paths, opened, tmp_path, monkeypatch):
-    monkeypatch.setattr(_reader, "_SETTLED_NS", 0)
+    monkeypatch.setattr(_sources, "_SETTLED_NS", 0)
     cache, images = PixelCache(tmp_path / "cache"), as_images(paths)
     first, _ = load_pixels(images, 16, cache=cache)
     assert opened == paths
@@ -205,7 +205,7 @@ def test_files_that_the_cache_knows_are_not_opened(paths, opened, tmp_path, monk
 
 @needs_times
 def test_a_file_that_changes_keeping_name_size_and_date_is_read_anew(paths, tmp_path, monkeypatch):
-    monkeypatch.setattr(_reader, "_SETTLED_NS", 0)
+    monkeypatch.setattr(_sources, "_SETTLED_NS", 0)
     cache, path = PixelCache(tmp_path / "cache"), str(tmp_path / "a.bmp")
     seen = []
     for gray in (10, 200):
