@@ -25,7 +25,7 @@ class ImageLifter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     root : str, path or None, default=None
-        Folder that relative paths start from.
+        Folder or address that relative paths start from.
     """
 
     def __init__(self, root=None):
@@ -198,7 +198,12 @@ def is_empty(column):
 
 def _as_texts(column):
     check_types(column)
-    return [_as_text(value) for value in column.to_numpy(dtype=object, na_value=None)]
+    if not isinstance(column.dtype, pd.StringDtype):
+        return [_as_text(value) for value in column.to_numpy(dtype=object, na_value=None)]
+    codes, values = pd.factorize(column)
+    # The last one is that of gaps, whose code is -1.
+    texts = np.array([*map(_as_text, values), None], dtype=object)
+    return texts[codes].tolist()
 
 
 def _as_text(value):
@@ -219,6 +224,8 @@ def _case_matters(dtype):
 
 def _count_words(column, missing_words):
     """Return the words for gaps in a column of numbers with their counts, None without texts."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return None
     texts = column[[isinstance(value, str) for value in column]]
     if len(texts) == 0:
         return None

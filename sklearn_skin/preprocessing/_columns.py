@@ -28,6 +28,30 @@ def is_number(dtype):
     return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
 
+def distinct_values(column):
+    """Return the distinct values of a column, and how many rows hold each, without gaps.
+
+    A column of a million texts holds few of them, and what is asked of a text is asked of it once.
+    Where values of several types may be equal, such as 1 and True, each row counts as one.
+
+    Parameters
+    ----------
+    column : Series
+
+    Returns
+    -------
+    values : Series
+        In the order of their first rows.
+    counts : ndarray of int
+    """
+    if not isinstance(column.dtype, pd.StringDtype):
+        known = column.dropna()
+        return known, np.ones(len(known), dtype=int)
+    codes, values = pd.factorize(column)
+    known = pd.Series(values, dtype=column.dtype, name=column.name)
+    return known, np.bincount(codes[codes >= 0], minlength=len(values))
+
+
 def find_gaps(values, missing_words):
     """Return whether each value of a column of numbers is a blank text, or one that means a gap."""
     words = {"", *(word.casefold() for word in missing_words)}

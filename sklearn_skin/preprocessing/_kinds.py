@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_skin.image import ImageCell, ImageDtype, has_image_suffix
-from sklearn_skin.preprocessing._columns import MISSING_WORDS, find_gaps
+from sklearn_skin.preprocessing._columns import MISSING_WORDS, distinct_values, find_gaps
 from sklearn_skin.utils import check_no_groups, list_names, warn_user
 
 _MONTH = (
@@ -73,11 +73,17 @@ def kind_of(column, missing_words=MISSING_WORDS):
         return "categorical"
     if pd.api.types.is_numeric_dtype(dtype):
         return "numeric"
-    known = column.dropna()
-    known = known[np.logical_not(find_gaps(known, missing_words)).astype(bool)]
-    if len(known) and np.mean([_is_date(value) for value in known]) > 0.5:
+    known, counts = distinct_values(column)
+    here = np.logical_not(find_gaps(known, missing_words)).astype(bool)
+    known, counts = known[here], counts[here]
+    if _share([_is_date(value) for value in known], counts) > 0.5:
         _refuse_dates(column.name, known.iloc[0])
-    return "numeric" if len(known) and _are_numbers(known).mean() > 0.5 else "categorical"
+    return "numeric" if _share(_are_numbers(known), counts) > 0.5 else "categorical"
+
+
+def _share(found, counts):
+    """Return the share of rows of which something is true, by value; 0 without rows."""
+    return np.average(found, weights=counts) if len(counts) else 0.0
 
 
 def check_types(column):
@@ -125,14 +131,12 @@ def _are_numbers(known):
     texts = known.map(lambda value: value.strip() if isinstance(value, str) else value)
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # "00017" is a name that is written in digits.
-    names = np.array(
-        [
-            isinstance(value, bool | np.bool_)
-            or (isinstance(value, str) and _LEADING_ZERO.match(value.strip()) is not None)
-            for value in known
-        ]
-    )
-    return np.isfinite(numbers) & ~names
+    names = [
+        isinstance(value, bool | np.bool_)
+        or (isinstance(value, str) and _LEADING_ZERO.match(value.strip()) is not None)
+        for value in known
+    ]
+    return np.isfinite(numbers) & ~np.array(names, dtype=bool)
 
 
 def _refuse_dates(name, example):
@@ -161,7 +165,8 @@ def check_categories(column):
     """
     check_no_groups(column.to_frame(), "what comes after make_lesion_transformer()")
     known = column.dropna().astype(str)
-    if len(known) and np.mean([has_image_suffix(text) for text in known]) > 0.5:
+    texts, counts = distinct_values(known)
+    if _share([has_image_suffix(text) for text in texts], counts) > 0.5:
         raise ValueError(
             f"column {column.name!r} holds names of image files, such as {known.iloc[0]!r}: name "
             "it in `image_columns`, or in `drop`."
@@ -177,12 +182,12 @@ def check_categories(column):
             "encoder, or make it a column of dtype category to keep it without this warning.",
             once=("many", column.name),
         )
-    like_numbers = known[[_LIKE_NUMBER.fullmatch(text.strip()) is not None for text in known]]
-    if len(like_numbers) > 0.5 * len(known):
+    like_numbers = [_LIKE_NUMBER.fullmatch(text.strip()) is not None for text in texts]
+    if _share(like_numbers, counts) > 0.5:
         warn_user(
             f"column {column.name!r} holds texts that look like numbers and are categories, such "
-            f"as {like_numbers.iloc[0]!r}: write them as numbers, without units and with a decimal "
-            "point, or make it a column of dtype category to keep it without this warning.",
+            f"as {texts[like_numbers].iloc[0]!r}: write them as numbers, without units and with a "
+            "decimal point, or make it a column of dtype category to keep it without this warning.",
             once=("like numbers", column.name),
         )
 

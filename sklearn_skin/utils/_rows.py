@@ -1,5 +1,7 @@
 """Rows of a table: what a fitted estimator asks of them, and their names in errors."""
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 
@@ -85,6 +87,7 @@ def list_names(names, n_shown=5):
     >>> list_names(np.arange(7), n_shown=2)
     '0, 1, …'
     """
-    # NumPy's scalars print as np.int64(0), which no user wrote.
-    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
+    # NumPy's scalars print as np.int64(0), which no user wrote; of a million names few are shown.
+    first = islice(names, n_shown + 1)
+    plain = [name.item() if isinstance(name, np.generic) else name for name in first]
     return ", ".join([*map(repr, plain[:n_shown]), *["…"] * (len(plain) > n_shown)])

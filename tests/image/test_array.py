@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import pickle
 
 import joblib
@@ -15,6 +16,7 @@ from sklearn_skin.image import (
     ImageCell,
     ImageDtype,
     ImageStep,
+    _cell,
     _origins,
     as_images,
 )
@@ -115,6 +117,22 @@ def test_what_a_column_can_be_made_of(tmp_path):
 def test_what_a_column_cannot_be_made_of(cells, error, match):
     with pytest.raises(error, match=match):
         ImageArray(cells)
+
+
+def test_plain_paths_are_looked_at_once(monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(_cell, "is_missing", lambda value: looked_at.append(value) or not value)
+    names = [f"{i}.jpg" for i in range(500)]
+    images = as_images(pd.Series([*names, None, ""]), root="r")
+    assert images.cells.tolist() == [*(f"r/{name}" for name in names), None, None]
+    assert looked_at == [None, ""]
+
+
+@pytest.mark.parametrize("root", ["r", "r/", "", ".", "../r"])
+def test_roots_are_joined_as_the_system_joins(root):
+    names = ["a.jpg", "b/a.jpg", "/a.jpg", "../a.jpg", "a:b.jpg", "./a.jpg", "C:/a.jpg", "~/a.jpg"]
+    expected = [os.path.join(root, name) for name in names]
+    assert as_images(names, root=root).cells.tolist() == expected
 
 
 def test_root_goes_before_relative_paths():

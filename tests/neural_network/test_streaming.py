@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from skorch.callbacks import Callback
 
 from sklearn_skin.neural_network import ImageClassifier, ImageEmbedder
 from sklearn_skin.neural_network._batches import LesionDataset
@@ -43,6 +44,20 @@ def test_making_a_data_set_reads_no_picture_and_still_misses_those_that_are_not_
     with pytest.raises(ValueError, match=r"1 rows lack an image in \['image'\]: 4"):
         LesionDataset(read_columns(X, columns), (32, 32), cache=tmp_path / "cache")
     assert not decoded
+
+
+def test_the_first_batch_waits_for_its_own_files_alone(table, decoded, tmp_path):
+    class Stop(Exception):
+        pass
+
+    class StopEarly(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise Stop
+
+    X, y = table
+    with pytest.raises(Stop):
+        make_net(tmp_path / "cache", callbacks=[StopEarly()]).fit(X, y)
+    assert len(decoded) == SETTINGS["batch_size"] < len(X)
 
 
 @pytest.mark.parametrize("kept", [True, False])

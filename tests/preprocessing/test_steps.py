@@ -18,7 +18,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
 
 from sklearn_skin.image import as_images
-from sklearn_skin.preprocessing import MISSING_WORDS, NeuralImputer, make_lesion_transformer
+from sklearn_skin.preprocessing import (
+    MISSING_WORDS,
+    NeuralImputer,
+    _cleaning,
+    _kinds,
+    make_lesion_transformer,
+)
 
 N = 40
 
@@ -437,3 +443,35 @@ def test_a_search_may_swap_imputers():
     expected = make_lesion_transformer(imputation=imputer).fit_transform(X)
     swapped = make_lesion_transformer(imputation="neural").set_params(metadata__impute=imputer)
     pd.testing.assert_frame_equal(clone(swapped).fit_transform(X), expected)
+
+
+def test_a_text_is_looked_at_once_however_many_rows_hold_it(monkeypatch):
+    looked_at = []
+
+    def watch(module, name):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda v: looked_at.append(v) or function(v))
+
+    watch(_kinds, "_is_date")
+    watch(_kinds, "has_image_suffix")
+    watch(_cleaning, "_as_text")
+    few = pd.DataFrame(
+        {"site": ["arm", " arm", None, "Back", "back"], "age": ["30", "40"] * 2 + [""]}
+    )
+    transformer = make_lesion_transformer(scale=False)
+    with pytest.warns(UserWarning, match="texts are read as numbers"):
+        expected = transformer.fit_transform(few)
+        n_looks = len(looked_at)
+        looked_at.clear()
+        found = transformer.fit_transform(pd.concat([few] * 100, ignore_index=True))
+    assert len(looked_at) == n_looks > 0
+    assert_allclose(found, np.tile(expected, (100, 1)))
+
+
+def test_shares_of_texts_are_shares_of_rows():
+    mostly_numbers = pd.Series(["1"] * 60 + [f"word {i}" for i in range(40)])
+    assert _kinds.kind_of(mostly_numbers) == "numeric"
+    mostly_words = pd.Series(["a"] * 60 + [str(i) for i in range(40)])
+    assert _kinds.kind_of(mostly_words) == "categorical"
+    # Equal, and not the same.
+    assert _kinds.kind_of(pd.Series([True] * 3 + [1] * 2, dtype=object)) == "categorical"

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sklearn_skin.utils import check_table
+from sklearn_skin.utils import check_table, list_names
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ def test_check_table_says_what_a_table_lacks(X, error, message):
 
 def test_check_table_accepts_further_columns():
     check_table(pd.DataFrame({"age": [30], "sex": ["f"]}), ["sex"])
+
+
+def test_of_many_names_only_those_that_are_shown_are_looked_at():
+    names = iter(range(10**9))
+    assert list_names(names, 3) == "0, 1, 2, …"
+    assert next(names) == 4
+    assert list_names({"a"}) == "'a'"
