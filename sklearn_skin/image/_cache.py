@@ -14,6 +14,7 @@ from sklearn_skin.image import _lmdb
 from sklearn_skin.utils import warn_user
 
 DEFAULT_MAX_BYTES = 10 * 2**30
+_VARIABLE = "SKLEARN_SKIN_CACHE_BYTES"
 
 _MAGIC = b"SKI2"
 KEY_BYTES = 32
@@ -57,8 +58,9 @@ class PixelCache:
     cache_dir : "auto", path-like or None, default="auto"
         Folder of the store; made with mode 0700 where it is missing. "auto" is the user's
         cache folder of this operating system; None keeps nothing.
-    max_bytes : int, default=10737418240
-        Largest size of the store; the oldest entries make room for new ones.
+    max_bytes : int, default=None
+        Largest size of the store; the oldest entries make room for new ones. None is what the
+        environment variable SKLEARN_SKIN_CACHE_BYTES says, or 10 GiB.
 
     Attributes
     ----------
@@ -68,7 +70,7 @@ class PixelCache:
     Raises
     ------
     ValueError
-        If `max_bytes` is less than 1 MiB.
+        If `max_bytes`, or the environment variable, is no number or less than 1 MiB.
     OSError
         If a folder given by the user cannot be made. With "auto" there is a warning
         instead and nothing is kept.
@@ -98,12 +100,12 @@ class PixelCache:
         self,
         cache_dir: str | os.PathLike | None = "auto",
         *,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
-        if max_bytes < 2**20:
-            raise ValueError(f"`max_bytes` must be at least {2**20} (1 MiB); got {max_bytes}.")
         self.cache_dir = cache_dir
-        self.max_bytes = int(max_bytes)
+        self.max_bytes = _size_of_store() if max_bytes is None else int(max_bytes)
+        if self.max_bytes < 2**20:
+            raise ValueError(f"`max_bytes` must be at least {2**20} (1 MiB); got {max_bytes}.")
         self.path = _make_folder(cache_dir)
 
     def __repr__(self) -> str:
@@ -215,6 +217,14 @@ def as_cache(cache: "PixelCache | str | os.PathLike | None") -> PixelCache:
 def hash_bytes(data: Any) -> bytes:
     """Return the digest by which a file's bytes are known."""
     return blake2b(data, digest_size=32).digest()
+
+
+def _size_of_store() -> int:
+    # A property of the machine rather than of a model: no estimator has a parameter for it.
+    given = os.environ.get(_VARIABLE, str(DEFAULT_MAX_BYTES))
+    if not given.isdecimal() or int(given) < 2**20:
+        raise ValueError(f"{_VARIABLE} must be a number of bytes, at least {2**20}; got {given!r}.")
+    return int(given)
 
 
 def _make_folder(cache_dir: str | os.PathLike | None) -> str | None:

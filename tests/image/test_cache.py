@@ -117,6 +117,17 @@ def test_the_size_is_bounded_and_the_newest_stay(folder):
         PixelCache(folder, max_bytes=10)
 
 
+def test_the_machine_says_how_large_its_caches_may_grow(folder, monkeypatch):
+    usual = PixelCache(folder).max_bytes
+    monkeypatch.setenv("SKLEARN_SKIN_CACHE_BYTES", str(2**21))
+    assert PixelCache(folder).max_bytes == 2**21 != usual
+    assert PixelCache(folder, max_bytes=2**22).max_bytes == 2**22
+    for wrong in ("10", "10 GB", "-1"):
+        monkeypatch.setenv("SKLEARN_SKIN_CACHE_BYTES", wrong)
+        with pytest.raises(ValueError, match=f"SKLEARN_SKIN_CACHE_BYTES .*; got '{wrong}'"):
+            PixelCache(folder)
+
+
 def test_clear_and_pickle(folder):
     cache = PixelCache(folder)
     cache.put(b"key", np.arange(3))
