@@ -29,7 +29,8 @@ def label_groups(column):
     """
     # pandas makes 3.0 of 3 where a column has gaps; here both are one patient.
     values = column.convert_dtypes().to_numpy(dtype=object, na_value=None)
-    labels = [v if v is None or _is_label(v) else f"group of {column.name!r}: {v}" for v in values]
+    start = f"group of {column.name!r}: "
+    labels = [v if v is None or _is_label(v) else f"{start}{v}" for v in values]
     return pd.Series(labels, index=column.index, name=column.name, dtype=object)
 
 
