@@ -85,13 +85,19 @@ def search_simplex_weights(
     margin is linear in w, so A is constant on the cells that the zero planes of the margins cut
     the simplex into: :math:`O(m^{K-1})` cells for m margins that change sign.
 
-    For three branches every line is walked from end to end: its crossings with the other lines,
-    sorted, give the score in every cell that borders it, in :math:`O(m^2 \log m)`. For two
-    branches the simplex is one such line, in :math:`O(m \log m)`.
+    For two branches the simplex is a line: the points where rows become right or wrong, sorted,
+    give the score between them, in :math:`O(m \log m)`.
 
     For more, branch and bound cuts the simplex into parts. No score in a part exceeds the share
     of rows each of whose margins is positive at some corner of it, and parts that cannot
-    improve on the best score known are never cut. At worst that is all cells; four branches of
+    improve on the best score known are never cut.
+
+    With three branches, parts that few lines cross are solved by walking along each line, as
+    for two branches, so that all best regions are found. At worst, where no part can be left
+    out, that is :math:`O(m^2 \log m)`; where the branches know anything, few parts near the
+    best weights are left, and time grows about as m does.
+
+    With more branches all cells may have to be looked at; four branches of
     thousands of margins take seconds, and each branch more takes many times as long, the more
     so the less the branches know. Work is bounded (by a count, so that results repeat); beyond
     it the search goes on from the best weights known with exact solutions on every triangle

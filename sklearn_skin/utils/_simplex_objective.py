@@ -55,10 +55,15 @@ class Objective(NamedTuple):
         rewards = np.concatenate([*rewards, np.empty(0)])
         return _reduced(np.concatenate(margins), np.concatenate(rows), rewards, offset)
 
+    @property
+    def row(self):
+        """Number (m,) of the row of each margin."""
+        ends = np.append(self.starts[1:], len(self.margins))
+        return np.repeat(np.arange(len(self.starts)), ends - self.starts)
+
     def restrict(self, corners):
         """Return the objective on the simplex spanned by `corners` (q, K)."""
-        rows = np.repeat(np.arange(len(self.starts)), np.diff([*self.starts, len(self.margins)]))
-        return _reduced(self.margins @ corners.T, rows, self.rewards, self.offset)
+        return _reduced(self.margins @ corners.T, self.row, self.rewards, self.offset)
 
     def score(self, weights):
         """Return the score (c,) of every row of `weights` (c, K)."""
