@@ -226,15 +226,11 @@ class TriangleSearch:
         self.found.append((score[best], line[stretch[best]], left[best], right[best]))
 
     def _join(self):
-        """Return what was found with the best score, in one piece where triangles cut it."""
+        """Return what was found with the best score, in order."""
         score, line, left, right = (np.concatenate(found) for found in zip(*self.found))
-        best = score >= self._needed()
-        line, left, right = line[best], left[best], right[best]
-        order = np.lexsort((left, line))
-        line, left, right = line[order], left[order], right[order]
-        new = np.ones(len(line), dtype=bool)
-        new[1:] = (line[1:] != line[:-1]) | (left[1:] >= right[:-1])
-        return Stretches(line[new], left[new], np.maximum.reduceat(right, np.flatnonzero(new)))
+        best = np.flatnonzero(score >= self._needed())
+        order = best[np.lexsort((left[best], line[best]))]
+        return Stretches(line[order], left[order], right[order])
 
 
 def _first_of_equals(rows):
