@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -92,7 +93,8 @@ class MetadataPipeline(Pipeline):
         check_is_fitted(self)
         values = X
         for number, step in enumerate(steps):
-            values = _for_arrays(step, keep_names=number == 0).transform(values)
+            bare = _for_arrays(step, keep_names=number == 0)
+            values = _one_hot(bare, values) if _is_plain_one_hot(step) else bare.transform(values)
         return pd.DataFrame(values, index=X.index, columns=self.get_feature_names_out())
 
     def _active_steps(self):
@@ -114,6 +116,22 @@ class MetadataPipeline(Pipeline):
             and not any(getattr(step, "sparse_output", False) for step in steps)
             and _get_output_config("transform", steps[-1])["dense"] == "pandas"
         )
+
+
+def _is_plain_one_hot(step):
+    """Whether a fitted encoder has one column for each of its texts and zeros for all others."""
+    return (
+        type(step) is OneHotEncoder
+        and step.handle_unknown == "ignore"
+        and (step.drop, step.min_frequency, step.max_categories) == (None, None, None)
+        and all(isinstance(text, str) for texts in step.categories_ for text in texts)
+    )
+
+
+def _one_hot(encoder, values):
+    """Encode an array of texts; scikit-learn would check each column as a table of its own."""
+    columns = [column[:, None] == texts for column, texts in zip(values.T, encoder.categories_)]
+    return np.concatenate(columns, axis=1, dtype=encoder.dtype)
 
 
 def _for_arrays(step, keep_names):
