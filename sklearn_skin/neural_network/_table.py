@@ -209,17 +209,18 @@ def _as_image_array(column):
 
 def _as_matrix(X, names):
     """Return the metadata as float32, or say which column and row cannot be."""
-    for name in names:
-        if not pd.api.types.is_numeric_dtype(X[name].dtype):
+    table = X[list(names)]
+    for name, dtype in zip(names, table.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
             raise ValueError(
-                f"column {name!r} has dtype {X[name].dtype}, and metadata must be numeric: put "
+                f"column {name!r} has dtype {dtype}, and metadata must be numeric: put "
                 "make_lesion_transformer() before the network, which lifts paths of images that it "
                 "is told of in `image_columns`. A column of groups is named in `group_column` of "
                 "both."
             )
     with np.errstate(over="ignore"):
         # Cast before the check: what is too large for float32 is an infinity to the network.
-        matrix = X[list(names)].to_numpy(np.float64, na_value=np.nan).astype(np.float32)
+        matrix = table.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
     finite = np.isfinite(matrix)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
