@@ -123,6 +123,7 @@ def measure(options):
         return {
             "serial": statistics.median(seconds["serial"]),
             "dask": statistics.median(seconds["dask"]),
+            "seconds": seconds,
             "ratios": [a / b for a, b in zip(seconds["serial"], seconds["dask"])],
             "sent": sum(sent) / n_dask,
             "pixels": len(lesions.data) * 64 * 64 * 3,

@@ -9,6 +9,7 @@ are noise, and the cache is empty at first, so that every picture is decoded.
 """
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -50,12 +51,13 @@ def main():
     parser.add_argument("--fit", nargs=3, metavar=("FOLDER", "ROWS", "PIXELS"))
     parser.add_argument("--pixels", type=int, default=64)
     parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--json", type=Path, help="file for the peaks in MB by rows")
     parser.add_argument("--smallest", action="store_true", help="four rows and forty")
     args = parser.parse_args()
     if args.fit:
         return fit(args.fit[0], *map(int, args.fit[1:]))
     times, rows = ((1, 10), 4) if args.smallest else ((1, 10, 40), args.rows)
-    base = None
+    peaks = {}
     print("| rows | pixels | peak (MB) | times the first |")
     print("| --: | --: | --: | --: |")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,8 +66,11 @@ def main():
             given = [folder, str(factor * rows), str(args.pixels)]
             command = [sys.executable, __file__, "--fit", *given]
             peak = float(subprocess.run(command, capture_output=True, check=True).stdout)
-            base = base or peak
-            print(f"| {factor * rows:,} | {args.pixels} | {peak:.0f} | {peak / base:.2f} |")
+            peaks[factor * rows] = peak
+            times_first = peak / peaks[rows]
+            print(f"| {factor * rows:,} | {args.pixels} | {peak:.0f} | {times_first:.2f} |")
+    if args.json:
+        args.json.write_text(json.dumps(peaks), encoding="utf-8")
 
 
 if __name__ == "__main__":
