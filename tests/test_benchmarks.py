@@ -1,7 +1,9 @@
-"""The benchmarks: how contestants take turns."""
+"""The benchmarks: how contestants take turns, and what the table of all says."""
 
 import importlib.util
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,43 @@ def test_an_environment_is_made_once_and_not_kept_where_pip_failed(
     assert [word for word in calls[1] if str(word).startswith("torch==")]
     peers.make_environment(tmp_path / "a", "a==2")
     assert len(calls) == 3
+
+
+def test_all_benchmarks_are_run_but_for_those_that_need_data(load_script):
+    scripts = {path.stem for path in BENCHMARKS.glob("[!_]*.py")} - {"all"}
+    runs = load_script("all").RUNS
+    assert {Path(run[0]).stem for run in runs.values()} == scripts - {"imputation", "loaders"}
+    assert {row[0] for row in load_script("all").ROWS} <= set(runs)
+
+
+def test_ratios_are_those_of_rounds_and_missing_ones_are_said_to_be(load_script):
+    script = load_script("all")
+    training = {"resnet18 at 64": {"plain": [2.0, 4.0, 9.0], "here": [1.0, 1.0, 3.0]}}
+    rows = script.compare({"training": training, "peers": None, "memory": {"500": 4, "5000": 5}})
+    ratios = {row["what"]: row["ratios"] for row in rows}
+    assert_allclose(ratios["training epoch, resnet18 at 64 pixels, batch 64"], [2, 4, 3])
+    assert_allclose(ratios["peak memory, 5,000 images"], [1.25])
+    assert ratios["training epoch, resnet18 at 224 pixels, batch 16"] == []
+    assert {row["run"] for row in rows} == {"training", "peers", "memory"}
+    assert script.describe([2.0, 4.0, 3.0]) == "3.00 (2.00 to 4.00)"
+    assert script.describe([]) == "not measured"
+
+
+def test_the_table_of_all_is_printed_although_one_fails(load_script, monkeypatch, tmp_path, capsys):
+    script = load_script("all")
+    (tmp_path / "decode.py").write_text(
+        "import json, sys\n"
+        "place = sys.argv[sys.argv.index('--json') + 1]\n"
+        "json.dump({'Pillow': [3.0], 'sklearn_skin': [1.0]}, open(place, 'w'))\n"
+        "print('| its own table |')\n"
+    )
+    (tmp_path / "memory.py").write_text("raise SystemExit(1)\n")
+    kept = tmp_path / "all.json"
+    monkeypatch.setattr(script, "HERE", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["all.py", "--only", "decode", "memory", "--json", str(kept)])
+    script.main()
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "| what | against | ratio | to reach |"
+    assert sum("| 3.00 | ≥ 3.5 |" in line for line in printed) == 1
+    assert sum("not measured" in line for line in printed) == 3
+    assert json.loads(kept.read_text())["runs"]["memory"] is None
