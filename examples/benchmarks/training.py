@@ -71,7 +71,9 @@ def make_ours(backbone, size, batch_size, n_rows, **options):
 
     from sklearn_skin.image import as_images
     from sklearn_skin.neural_network import ImageClassifier
+    from sklearn_skin.utils import tune_allocator
 
+    tune_allocator()
     pixels, labels = draw(n_rows, size)
     X = pd.DataFrame({"image": as_images(list(pixels))})
     network = ImageClassifier(
@@ -92,10 +94,6 @@ def make_ours(backbone, size, batch_size, n_rows, **options):
 
 def serve(connection, make, case, options):
     """Train an epoch whenever asked, and answer with its seconds."""
-    if make is make_ours:
-        from sklearn_skin.utils import tune_allocator
-
-        tune_allocator()
     epoch = make(*case, **options)
     while connection.recv():
         connection.send(epoch())
