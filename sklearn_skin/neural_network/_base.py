@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_skin.modules import BranchLoss
 from sklearn_skin.neural_network._data import read
+from sklearn_skin.neural_network._distributed import data_parallel
 from sklearn_skin.neural_network._fitting import make_dataset, seeded, train
 from sklearn_skin.neural_network._parameters import (
     NetworkParameters,
@@ -329,12 +330,16 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         return [], metadata
 
     def _fit(self, recipe, columns, codec, X, y, module=None, **rows):
-        data = read(X, y, recipe, columns, codec, self, **rows)
-        shapes = data.shapes(recipe.image_size)
-        make_module, make_loss = self._makers(shapes)
-        with seeded(recipe.fit_seed):
-            module = make_module(shapes, recipe) if module is None else module
-            fitted = train(module, make_loss(shapes, recipe), data, recipe, self._make_train_set)
+        with data_parallel(recipe) as (recipe, ranks):
+            data = read(X, y, recipe, columns, codec, self, **rows)
+            if ranks is not None:
+                ranks.check(data, recipe)
+            shapes = data.shapes(recipe.image_size)
+            make_module, make_loss = self._makers(shapes)
+            with seeded(recipe.fit_seed):
+                module = make_module(shapes, recipe) if module is None else module
+                loss = make_loss(shapes, recipe)
+                fitted = train(module, loss, data, recipe, self._make_train_set, ranks)
         # Only now: a fit that fails leaves what the last one learnt.
         self._recipe, self._columns, self._codec = recipe, columns, codec
         self.net_, self.history_, self.branch_weights_ = fitted

@@ -10,10 +10,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from sklearn_skin.neural_network._branch_weights import combine_branches, weigh_branches
 from sklearn_skin.neural_network._scorers import KnownPredictions, takes_weights
+from sklearn_skin.neural_network._shared_batches import SharedHistory
 from sklearn_skin.utils import warn_user
 
 
-def make_callbacks(recipe, data):
+def make_callbacks(recipe, data, ranks=None):
     """Return the callbacks of a fit, in the order in which skorch must call them."""
     callbacks: list[Callback] = []
     if recipe.monitor_scorer is not None and data.valid is not None:
@@ -22,16 +23,19 @@ def make_callbacks(recipe, data):
         callbacks.append(
             ValidationScore(recipe, data.codec, valid.codes, data.valid_y, valid.weight)
         )
+    if ranks is not None:
+        callbacks.append(SharedHistory())
     if recipe.lr_schedule is not None:
         callbacks.append(make_schedule(recipe))
     if recipe.early_stopping:
         callbacks.append(make_early_stopping(recipe))
     if recipe.averaging is not None:
         callbacks.append(WeightAveraging(recipe.averaging, recipe.max_epochs))
-    if recipe.verbose:
+    if recipe.verbose and (ranks is None or ranks.rank == 0):
         shown = dict.fromkeys(["train_loss", "valid_loss", recipe.monitor])
         callbacks.append(ProgressBar(recipe.max_epochs, recipe.estimator_name, list(shown)))
-    return callbacks + list(recipe.callbacks or [])
+    given = list(recipe.callbacks or [])
+    return callbacks + (given if ranks is None else ranks.callbacks(given))
 
 
 def make_schedule(recipe):

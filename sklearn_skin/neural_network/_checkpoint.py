@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_skin.exceptions import CheckpointError
 from sklearn_skin.neural_network._callbacks import WeightAveraging
+from sklearn_skin.neural_network._distributed import from_all, on_first
 from sklearn_skin.utils import replacing
 
 MANIFEST = "manifest.json"
@@ -36,13 +37,16 @@ class TrainingCheckpoint(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Continue from the checkpoint in the directory, if there is one."""
-        state = read_checkpoint(self.directory, self.fingerprint)
+        state = on_first(net.ranks, lambda: read_checkpoint(self.directory, self.fingerprint))
         if state is not None:
             _restore(net, state)
 
     def on_epoch_end(self, net, **kwargs):
         """Write this epoch's state."""
-        write_checkpoint(self.directory, self.fingerprint, _collect(net))
+        # Dropout and augmentation draw from them: a resumed fit goes on with the same draws.
+        draws = from_all(net.ranks, _draws())
+        where = (self.directory, self.fingerprint)
+        on_first(net.ranks, lambda: write_checkpoint(*where, _collect(net) | {"draws": draws}))
 
 
 def finished_epochs(directory, fingerprint):
@@ -120,12 +124,15 @@ def _collect(net):
             "stopping": stopping,
             "averages": [callback.state_dict() for callback in _find(net, WeightAveraging)],
             "history": net.history.to_list(),
-            # Dropout and augmentation draw from it: a resumed fit goes on with the same draws.
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "batch_order": net.order_.get_state(),
         }
     )
+
+
+def _draws():
+    """Return the states of torch's generators."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
 def _without_numpy(value):
@@ -152,10 +159,16 @@ def _restore(net, state):
     for callback, saved in zip(_find(net, WeightAveraging), state["averages"]):
         callback.load_state_dict(net, saved)
     net.history = type(net.history)(state["history"])
-    torch.set_rng_state(state["rng"])
-    if state["cuda_rng"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
+    for callback in _find(net, PassthroughScoring):
+        losses = [row[callback.name] for row in state["history"] if callback.name in row]
+        callback.best_score_ = min(losses, default=callback.best_score_)
     net.order_.set_state(state["batch_order"])
+    rank = 0 if net.ranks is None else net.ranks.rank
+    # One process more than there were keeps the draws of its own.
+    for own in state["draws"][rank : rank + 1]:
+        torch.set_rng_state(own["cpu"])
+        if own["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(own["cuda"])
 
 
 def _find(net, kind):

@@ -78,7 +78,7 @@ class FeatureMaker:
         digests = {id(module): _digest(module) for module, _ in self.sources}
         return [f"{digests[id(m)]} {what} {self.precision}".encode() for m, what in self.sources]
 
-    def make(self, dataset, augment=None, n_views=0):
+    def make(self, dataset, augment=None, n_views=0, share=None):
         """Return the features of a data set's images; those of missing images mean nothing.
 
         Parameters
@@ -90,6 +90,8 @@ class FeatureMaker:
         n_views : int, default=0
             Random changes of each image; with 0 the image is taken as it is. They follow from
             the images and the number of the view alone.
+        share : Share, default=None
+            Which rows of each chunk are computed; all by default.
 
         Returns
         -------
@@ -103,9 +105,12 @@ class FeatureMaker:
         with torch.inference_mode(), torch.random.fork_rng():
             for start in range(0, len(dataset), _ROWS_AT_ONCE):
                 rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(dataset)))
-                for place, view in enumerate(views):
+                if share is not None:
+                    rows = rows[slice(*share(len(rows)))]
+                for place, view in enumerate(views if len(rows) else []):
                     self._fill(store, rows, place, view, augment)
-        return Features([torch.from_numpy(column) for column in store.columns], with_originals)
+        columns = [torch.from_numpy(column) for column in store.columns if column is not None]
+        return Features(columns, with_originals)
 
     def _fill(self, store, rows, place, view, augment):
         dataset = store.dataset

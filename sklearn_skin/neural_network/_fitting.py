@@ -20,13 +20,12 @@ from sklearn_skin.neural_network._class_weights import (
     scale_sample_weights,
     weighted_task_weights,
 )
+from sklearn_skin.neural_network._distributed import on_first
 from sklearn_skin.neural_network._features import FeatureMaker
 from sklearn_skin.neural_network._precision import choose_precision
+from sklearn_skin.neural_network._recipe import INDIFFERENT
 from sklearn_skin.neural_network._skorch_net import TrainingNet
 from sklearn_skin.utils import as_content
-
-# Settings that change how, not what, a fit computes.
-_INDIFFERENT = {"verbose", "checkpoint_dir", "cache_dir", "num_workers", "callbacks", "device"}
 
 
 class Fitted(NamedTuple):
@@ -59,7 +58,7 @@ def compiled(module, options):
         module._compiled_call_impl = None
 
 
-def train(module, criterion, data, recipe, make_train_set):
+def train(module, criterion, data, recipe, make_train_set, ranks=None):
     """Train a network on the rows of a fit.
 
     Parameters
@@ -74,12 +73,14 @@ def train(module, criterion, data, recipe, make_train_set):
         Settings.
     make_train_set : callable
         Makes the data set to train on, as `make_dataset` does.
+    ranks : Ranks, default=None
+        The processes that train together.
 
     Returns
     -------
     fitted : Fitted
     """
-    net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe)
+    net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe, ranks)
     rows, held_out = data.train, data.valid
     # A sampler draws rows as often as they weigh; the loss must not weigh them again.
     in_loss = None if recipe.sampler == "balanced" else rows.weight
@@ -90,9 +91,7 @@ def train(module, criterion, data, recipe, make_train_set):
     if held_out is not None:
         valid_set = make_dataset(held_out.table, recipe, held_out.codes, held_out.weight)
     # Before anything is precomputed: it moves the network to its device.
-    net.initialize()
-    # The layout that the images come in; otherwise every batch lays the weights out anew.
-    net.module_.to(memory_format=torch.channels_last)
+    _initialize(net, ranks)
     if net.augment is None or recipe.frozen_views:
         views = 0 if net.augment is None else recipe.frozen_views
         keep_features(net, train_set, views)
@@ -104,7 +103,10 @@ def train(module, criterion, data, recipe, make_train_set):
     # With no epoch left this only reads the checkpoint.
     with compiled(net.module_, recipe.compile):
         net.train(train_set, valid_set, epochs=epochs)
-    return Fitted(net, _plain_history(net), _final_weights(net, data, recipe, valid_set))
+    weights = _final_weights(net, data, recipe, valid_set)
+    if ranks is not None:
+        ranks.finish(net)
+    return Fitted(net, _plain_history(net), weights)
 
 
 def weigh_classes(criterion, data, recipe):
@@ -163,10 +165,14 @@ def keep_features(net, dataset, n_views=0):
     net.module_.eval()
     where = (net.batch_size, net.device, net.workers)
     maker = FeatureMaker(sources, net.features, net.precision, *where)
+    if net.ranks is not None and dataset.cache.path is not None:
+        # Each process puts its share into the cache, where all then find what they share.
+        maker.make(dataset, net.augment, n_views, net.ranks.share)
+        net.ranks.wait()
     dataset.features = maker.make(dataset, net.augment, n_views)
 
 
-def _make_net(module, criterion, data, recipe):
+def _make_net(module, criterion, data, recipe, ranks):
     optimizer, options = recipe.optimizer
     further = {f"optimizer__{name}": value for name, value in options.items()}
     augment = make_augmentation(recipe.augment)
@@ -191,21 +197,29 @@ def _make_net(module, criterion, data, recipe):
         # skorch would hold out a fifth of the rows, whatever their groups.
         train_split=None,
         verbose=0,
-        callbacks=make_callbacks(recipe, data),
+        callbacks=make_callbacks(recipe, data, ranks),
         callbacks__print_log=None,
         **(further | (recipe.net_params or {})),
     )
 
 
+def _initialize(net, ranks):
+    net.initialize()
+    # The layout that the images come in; otherwise every batch lays the weights out anew.
+    net.module_.to(memory_format=torch.channels_last)
+    if ranks is not None:
+        ranks.prepare(net)
+
+
 def _add_checkpoint(net, data, recipe):
     """Add the checkpoint callback; return how many epochs it has already."""
-    settings = {k: as_content(v) for k, v in recipe.parameters.items() if k not in _INDIFFERENT}
+    settings = {k: as_content(v) for k, v in recipe.parameters.items() if k not in INDIFFERENT}
     content = (recipe.estimator_name, settings, data.train, data.valid, data.codec.classes_)
     # Settings and rows together: a checkpoint of others is not of this fit.
-    fingerprint = joblib.hash(content)
+    fingerprint = on_first(net.ranks, lambda: joblib.hash(content))
     directory = Path(recipe.checkpoint_dir) / fingerprint
     net.callbacks_.append(("checkpoint", TrainingCheckpoint(directory, fingerprint)))
-    return finished_epochs(directory, fingerprint)
+    return on_first(net.ranks, lambda: finished_epochs(directory, fingerprint))
 
 
 def _final_weights(net, data, recipe, valid_set):

@@ -51,7 +51,8 @@ class NetworkParameters:
         every 15 epochs, "plateau" is divided by 10 after 5 epochs without a better `monitor`.
         A dict gives a ``"name"`` and options of the torch schedule.
     batch_size : int, default=32
-        Rows per batch. A last batch of one row joins the one before it.
+        Rows per batch, in all processes together where torchrun starts several. A last batch of
+        one row joins the one before it.
     max_epochs : int, default=50
         Passes over the training rows.
     class_weight : "balanced", dict or list, default=None

@@ -103,6 +103,8 @@ _NO_IMAGES = {
 
 # What a fitted network takes anew; all other parameters are in its weights.
 _AT_PREDICTION = ("cache_dir", "on_error", "tta")
+# Settings that change how, not what, a fit computes.
+INDIFFERENT = {"verbose", "checkpoint_dir", "cache_dir", "num_workers", "callbacks", "device"}
 LOSS_COLUMNS = ("valid_loss", "train_loss")
 
 

@@ -1,6 +1,7 @@
 """Everything that skorch does for the networks, and where its habits differ from ours."""
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn_skin.neural_network._batches import (
     make_loader,
 )
 from sklearn_skin.neural_network._callbacks import ProgressBar
+from sklearn_skin.neural_network._shared_batches import SharedRows
 from sklearn_skin.utils import list_names
 
 
@@ -28,6 +30,8 @@ class TrainingStopped(KeyboardInterrupt):
 
 class TrainingNet(NeuralNet):
     """A skorch net over `LesionDataset` batches.
+
+    While several processes train together, `ranks` tells of them.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ class TrainingNet(NeuralNet):
     **kwargs
         Passed to `skorch.NeuralNet`.
     """
+
+    ranks: Any = None
 
     def __init__(
         self,
@@ -75,7 +81,7 @@ class TrainingNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         """Return the batches of `dataset`; the order of training batches follows `seed`."""
         return make_loader(
-            dataset,
+            dataset if self.ranks is None else SharedRows(dataset, self.ranks.share),
             self.batch_size,
             training=training,
             generator=self.order_ if training else None,
@@ -97,11 +103,13 @@ class TrainingNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Return the network's outputs for one batch of inputs, as training asks for them."""
-        batch = Batch(x, self.device)
+        batch, run = Batch(x, self.device), self.run
+        if self.ranks is not None and self.module_.training:
+            run = partial(self.ranks.run, self, counts=bool(x["counts"].all()))
         if batch.pixels is None or self.augment is None or not self.module_.training:
-            return self.run(batch, batch.images)
+            return run(batch, batch.images)
         images = as_floats(batch.pixels, self.device)
-        return self.run(batch, columns_of(self._augmented(images, x["repeated"].to(self.device))))
+        return run(batch, columns_of(self._augmented(images, x["repeated"].to(self.device))))
 
     def features(self, images):
         """Return what the network computes of images alone, (n, 3, h, w) per column."""
@@ -130,6 +138,8 @@ class TrainingNet(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss; a NaN or infinite one is an error that names the rows."""
+        if self.ranks is not None:
+            y_pred, y_true, X = self.ranks.whole(y_pred, y_true)
         weight = X.get("sample_weight")
         loss = self.criterion_(
             y_pred,
@@ -200,14 +210,20 @@ class TrainingNet(NeuralNet):
 
     def branch_probabilities(self, dataset, n_views=1):
         """Return branch -> probabilities per task (n, C_t), the mean over `n_views` views."""
-        views = tta_views(n_views)
-        parts: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.module_.branches}
-        self.module_.eval()
+        if self.module_.training:
+            self.module_.eval()
+        predict = partial(self._branch_probabilities, views=tta_views(n_views))
         # Within one context autocast rounds the weights once, but never in inference mode.
         with _explained_out_of_memory(self, dataset), torch.no_grad(), self._arithmetic():
-            for batch in self.batches(dataset):
-                for name, tasks in self._mean_over_views(batch, views).items():
-                    parts[name].append(tasks)
+            if self.ranks is not None:
+                return self.ranks.over_rows(predict, dataset)
+            return predict(dataset)
+
+    def _branch_probabilities(self, dataset, views):
+        parts: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.module_.branches}
+        for batch in self.batches(dataset):
+            for name, tasks in self._mean_over_views(batch, views).items():
+                parts[name].append(tasks)
         return {
             name: [np.concatenate(task).astype(np.float64) for task in zip(*batches)]
             for name, batches in parts.items()
