@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "_lesionnet": ["LesionNet"],
         "_missing_modality": ["MissingModality"],
         "_network": ["LesionNetwork"],
+        "_rounded": ["RoundedTwin"],
         "_shared_encoder": ["SharedFusionNet"],
         "_single_image": ["SingleImageNet"],
         "_staged_encoder": ["StagedEncoder"],

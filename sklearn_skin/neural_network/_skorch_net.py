@@ -11,7 +11,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from sklearn_skin.exceptions import NonFiniteLossError
-from sklearn_skin.modules import tta_views
+from sklearn_skin.modules import RoundedTwin, tta_views
 from sklearn_skin.neural_network._batches import (
     Batch,
     Batches,
@@ -77,6 +77,7 @@ class TrainingNet(NeuralNet):
         self.row_weights = row_weights
         self.seed = seed
         self.workers = workers
+        self.rounded = RoundedTwin()
 
     def get_iterator(self, dataset, training=False):
         """Return the batches of `dataset`; the order of training batches follows `seed`."""
@@ -114,18 +115,23 @@ class TrainingNet(NeuralNet):
     def features(self, images):
         """Return what the network computes of images alone, (n, 3, h, w) per column."""
         with self._arithmetic():
-            return self.module_.features(images)
+            return self._predictor().features(images)
+
+    def _predictor(self):
+        """Return the network, or what computes the same in half precision sooner."""
+        return self.rounded.of(self.module_) if self.precision == "bf16" else self.module_
 
     def _arithmetic(self):
         kind = torch.device(self.device).type
         return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def run(self, batch, images):
-        """Return the network's outputs for a batch with these images, or with its features."""
+    def run(self, batch, images, module=None):
+        """Return the outputs of the network, or a copy, for a batch with images or features."""
+        module = self.module_ if module is None else module
         with self._arithmetic():
             if batch.features is not None:
-                return self.module_.forward_features(batch.features, batch.metadata, batch.present)
-            return self.module_(images, batch.metadata, batch.present)
+                return module.forward_features(batch.features, batch.metadata, batch.present)
+            return module(images, batch.metadata, batch.present)
 
     def _augmented(self, images, repeated):
         # Where a sampler has marked repetitions, the original rows stay as they are.
@@ -213,8 +219,7 @@ class TrainingNet(NeuralNet):
         if self.module_.training:
             self.module_.eval()
         predict = partial(self._branch_probabilities, views=tta_views(n_views))
-        # Within one context autocast rounds the weights once, but never in inference mode.
-        with _explained_out_of_memory(self, dataset), torch.no_grad(), self._arithmetic():
+        with _explained_out_of_memory(self, dataset), torch.inference_mode():
             if self.ranks is not None:
                 return self.ranks.over_rows(predict, dataset)
             return predict(dataset)
@@ -231,7 +236,8 @@ class TrainingNet(NeuralNet):
 
     def _mean_over_views(self, batch, views):
         images = batch.images
-        outputs = [self.run(batch, columns_of_view(images, view)) for view in views]
+        module = self._predictor()
+        outputs = [self.run(batch, columns_of_view(images, view), module) for view in views]
         return {
             name: [
                 # In float64: probabilities of a row must sum to 1 after averaging, too.

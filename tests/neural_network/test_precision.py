@@ -1,5 +1,7 @@
 """Precision "auto": told from the device's flags and the network's structure."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_skin.datasets import make_lesions
-from sklearn_skin.modules import MetadataEncoder, TaskHeads, make_backbone
+from sklearn_skin.modules import MetadataEncoder, RoundedTwin, TaskHeads, make_backbone
 from sklearn_skin.neural_network import ImageClassifier, ImageEmbedder, MetadataClassifier
 from sklearn_skin.neural_network._precision import choose_precision
 
@@ -162,5 +164,32 @@ def test_prediction_rounds_the_weights_once():
     widest = max((part.weight for part in layers), key=torch.Tensor.numel)
     same = sum(part.weight.shape == widest.shape for part in layers)
     with CopiesOf(widest.shape) as copies:
-        net.predict_proba(X)
+        first = net.predict_proba(X)
+        again = net.predict_proba(X)
     assert copies.n_copies == same
+    np.testing.assert_allclose(again, first, atol=1e-6)
+
+
+def test_what_predicts_in_half_precision_follows_the_weights_and_is_not_pickled():
+    lesions = make_lesions(12, image_size=32, random_state=0)
+    X, y = lesions.data[["image"]], lesions.target
+    small = {"backbone": "resnet10t", "weights": None, "image_size": 32, "max_epochs": 1}
+    net = ImageClassifier(**small, precision="bf16", device="cpu", random_state=0).fit(X, y)
+    before = len(pickle.dumps(net))
+    first = net.predict_proba(X)
+    assert len(pickle.dumps(net)) == before
+    with torch.no_grad():
+        for weight in net.module_.parameters():
+            weight.mul_(1.5)
+    changed = net.predict_proba(X)
+    assert np.abs(changed - first).max() > 1e-3
+    copied = pickle.loads(pickle.dumps(net))
+    np.testing.assert_allclose(copied.predict_proba(X), changed, atol=1e-6)
+
+
+def test_rounded_weights_give_what_autocast_gives():
+    backbone = make_backbone("resnet10t").eval()
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        exact, twin = backbone(images), RoundedTwin().of(backbone)
+        torch.testing.assert_close(twin(images), exact)
