@@ -1,6 +1,12 @@
 """Errors and warnings that are this package's own."""
 
-__all__ = ["CheckpointError", "DataLeakageWarning", "ImageDecodeError", "NonFiniteLossError"]
+__all__ = [
+    "CheckpointError",
+    "DataLeakageWarning",
+    "ImageDecodeError",
+    "ModelFileError",
+    "NonFiniteLossError",
+]
 
 
 class ImageDecodeError(ValueError):
@@ -32,6 +38,17 @@ class CheckpointError(RuntimeError):
     --------
     >>> from sklearn_skin.exceptions import CheckpointError
     >>> issubclass(CheckpointError, RuntimeError)
+    True
+    """
+
+
+class ModelFileError(ValueError):
+    """A file is no model, is damaged, or holds what may not be loaded; nothing of it was used.
+
+    Examples
+    --------
+    >>> from sklearn_skin.exceptions import ModelFileError
+    >>> issubclass(ModelFileError, ValueError)
     True
     """
 

@@ -1,0 +1,1 @@
+"""Models in files that hold data alone: nothing is pickled."""
