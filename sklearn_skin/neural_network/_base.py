@@ -19,6 +19,7 @@ from sklearn_skin.neural_network._parameters import (
 )
 from sklearn_skin.neural_network._prediction import PredictionMixin
 from sklearn_skin.neural_network._recipe import needs_validation, resolve
+from sklearn_skin.neural_network._saving import put_together, recipe_as_data, take_apart
 from sklearn_skin.neural_network._table import (
     find_image_columns,
     find_metadata_columns,
@@ -363,6 +364,14 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
         module = copy.deepcopy(self.module_)
         module.freeze(recipe.freeze)
         return module
+
+    # For files of models: see `sklearn_skin.persistence`.
+
+    def _take_apart(self):
+        return take_apart(self, _recipe=recipe_as_data(self._recipe))
+
+    def _put_together(self, tensors):
+        put_together(self, tensors)
 
 
 inherit_common_parameters(BaseNetwork)

@@ -68,12 +68,17 @@ class FitData:
 
     def shapes(self, image_size):
         """Return what a network's layers depend on."""
-        return DataShapes(
-            list(self.columns.images),
-            list(map(str, self.columns.metadata)),
-            [len(classes) for classes in self.codec.classes_],
-            image_size,
-        )
+        return shapes_of(self.columns, self.codec, image_size)
+
+
+def shapes_of(columns, codec, image_size):
+    """Return what the layers of a network for these columns and labels depend on."""
+    return DataShapes(
+        list(columns.images),
+        list(map(str, columns.metadata)),
+        [len(classes) for classes in codec.classes_],
+        image_size,
+    )
 
 
 def read_table(X, columns, estimator, name="X"):

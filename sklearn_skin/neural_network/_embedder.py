@@ -15,6 +15,7 @@ from sklearn_skin.neural_network._fitting import seeded
 from sklearn_skin.neural_network._parameters import ImageParameters, NetworkParameters
 from sklearn_skin.neural_network._precision import choose_precision
 from sklearn_skin.neural_network._recipe import as_pair, check_tolerance, find_device
+from sklearn_skin.neural_network._saving import make_filled, take_apart, usable_device
 from sklearn_skin.neural_network._table import (
     check_images,
     find_image_columns,
@@ -140,14 +141,9 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self._columns = learn_columns(X, self.image_columns_, [], None, self)
         self.feature_names_in_ = np.array(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
-        self._image_size = as_pair(self.image_size)
+        self._image_size, self._made_of = as_pair(self.image_size), self.backbone
         with seeded(check_random_state(self.random_state).randint(2**31 - 1)):
-            self.module_ = make_backbone(
-                self.backbone,
-                weights=self.weights,
-                freeze="backbone",
-                image_size=self._image_size,
-            )
+            self.module_ = self._make_backbone(self.weights)
         device = find_device(self.device)
         self.module_.to(device).eval()
         self.precision_ = choose_precision(self.precision, self.module_, self._image_size, device)
@@ -190,6 +186,21 @@ class ImageEmbedder(DocLinkMixin, TransformerMixin, BaseEstimator):
         names = self.get_feature_names_out()[: len(self.image_columns_) * self._width()]
         features = pd.DataFrame(np.hstack(columns), columns=names, index=X.index)
         return pd.concat([features, X[self._others()]], axis=1)
+
+    def _make_backbone(self, weights):
+        return make_backbone(
+            self._made_of, weights=weights, freeze="backbone", image_size=self._image_size
+        )
+
+    # For files of models: see `sklearn_skin.persistence`.
+
+    def _take_apart(self):
+        return take_apart(self)
+
+    def _put_together(self, tensors):
+        self.device = usable_device(self.device)
+        module = make_filled(lambda: self._make_backbone(None), tensors)
+        self.module_ = module.to(find_device(self.device)).eval()
 
     def _embed(self, images):
         """Map images (n, 3, h, w) per column to vectors."""

@@ -80,7 +80,7 @@ def train(module, criterion, data, recipe, make_train_set, ranks=None):
     -------
     fitted : Fitted
     """
-    net = _make_net(module, weigh_classes(criterion, data, recipe), data, recipe, ranks)
+    net = _net_for(data, module, weigh_classes(criterion, data, recipe), recipe, ranks)
     rows, held_out = data.train, data.valid
     # A sampler draws rows as often as they weigh; the loss must not weigh them again.
     in_loss = None if recipe.sampler == "balanced" else rows.weight
@@ -172,19 +172,38 @@ def keep_features(net, dataset, n_views=0):
     dataset.features = maker.make(dataset, net.augment, n_views)
 
 
-def _make_net(module, criterion, data, recipe, ranks):
+def make_net(module, criterion, recipe, *, precision, row_weights=None, callbacks=()):
+    """Return the net that trains a network, or predicts with it, by a recipe.
+
+    Parameters
+    ----------
+    module : LesionNetwork
+        Network; it is not copied.
+    criterion : torch.nn.Module
+        Loss of (outputs, codes, sample_weight).
+    recipe : Recipe
+        Settings.
+    precision : {"fp32", "bf16"}
+        Arithmetic of the forward pass.
+    row_weights : ndarray of shape (n,), default=None
+        Chances with which training rows are drawn.
+    callbacks : sequence of Callback, default=()
+        What happens between epochs.
+
+    Returns
+    -------
+    net : TrainingNet
+        Not initialised.
+    """
     optimizer, options = recipe.optimizer
     further = {f"optimizer__{name}": value for name, value in options.items()}
     augment = make_augmentation(recipe.augment)
-    row_weights = None
-    if recipe.sampler == "balanced":
-        row_weights = balanced_row_weights(data.train.codes, data.train.weight)
     return TrainingNet(
         module,
         criterion,
         # skorch takes a module in an attribute for one of its own and moves and saves it.
         augment=None if augment is None else augment.forward,
-        precision=choose_precision(recipe.precision, module, recipe.image_size, recipe.device),
+        precision=precision,
         row_weights=row_weights,
         seed=recipe.fit_seed,
         workers=recipe.num_workers,
@@ -197,7 +216,7 @@ def _make_net(module, criterion, data, recipe, ranks):
         # skorch would hold out a fifth of the rows, whatever their groups.
         train_split=None,
         verbose=0,
-        callbacks=make_callbacks(recipe, data, ranks),
+        callbacks=list(callbacks),
         callbacks__print_log=None,
         **(further | (recipe.net_params or {})),
     )
@@ -209,6 +228,21 @@ def _initialize(net, ranks):
     net.module_.to(memory_format=torch.channels_last)
     if ranks is not None:
         ranks.prepare(net)
+
+
+def _net_for(data, module, criterion, recipe, ranks):
+    """Return the net that trains a network on these rows."""
+    row_weights = None
+    if recipe.sampler == "balanced":
+        row_weights = balanced_row_weights(data.train.codes, data.train.weight)
+    return make_net(
+        module,
+        criterion,
+        recipe,
+        precision=choose_precision(recipe.precision, module, recipe.image_size, recipe.device),
+        row_weights=row_weights,
+        callbacks=make_callbacks(recipe, data, ranks),
+    )
 
 
 def _add_checkpoint(net, data, recipe):
