@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "model_selection": [],
         "modules": [],
         "neural_network": [],
+        "persistence": [],
         "preprocessing": [],
         "presets": [],
         "reporting": [],

@@ -1,1 +1,11 @@
 """Models in files that hold data alone: nothing is pickled."""
+
+from sklearn_skin._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_card": ["ModelCard", "model_card"],
+        "_model": ["load_model", "save_model"],
+    },
+)

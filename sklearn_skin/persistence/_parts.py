@@ -3,18 +3,29 @@
 Nothing here imports torch, so that a transformer can be read where there is none.
 """
 
+import copy
 import importlib
+import io
+import json
 import types
 from os import PathLike, fspath
+from zipfile import ZipFile
 
+from joblib import Memory
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_skin.exceptions import ModelFileError
+from sklearn_skin.persistence._archive import check_stored
+from sklearn_skin.persistence._compiled import as_arrays, check_compiled
 from sklearn_skin.persistence._tree import rewrite
 from sklearn_skin.persistence._trusted import TRUSTED
 
 _KEYS = (str, int)  # which skops writes and reads as they are
+# Packages whose objects, and those of classes made from theirs, only pickle could hold.
+_NO_DATA = {"joblib", "pandas", "skorch", "torch"}
+# Folders of the machine that trained: no other has them, and no file may choose where to write.
+_PLACES = {"cache_dir": "auto", "checkpoint_dir": None, "memory": None}
 
 
 class SavedRequests:
@@ -93,8 +104,11 @@ def load_part(data, trusted=()):
 
     known = [*TRUSTED, *map(type_name, trusted)]
     try:
+        _check_sizes(data)
         unknown = sorted({*skops.io.get_untrusted_types(data=data)} - {*known})
         part = None if unknown else skops.io.loads(data, trusted=known)
+    except ModelFileError:
+        raise
     # What is in the file decides what fails in skops.
     except Exception as error:
         raise ModelFileError(
@@ -106,6 +120,24 @@ def load_part(data, trusted=()):
             f"made the file, pass trusted={unknown}."
         )
     return rewrite(part, _as_objects)
+
+
+def _check_sizes(data):
+    """Refuse a skops file that would take far more memory than its bytes."""
+    with ZipFile(io.BytesIO(data)) as archive:
+        check_stored(archive, len(data))
+        left, readers = [json.loads(archive.read("schema.json"))], {}
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("file"), str):
+                readers.setdefault(node["file"], set()).add(node.get("__id__"))
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+    # skops reads a member once for each node that names it.
+    if any(len(ids) > 1 for ids in readers.values()):
+        raise ModelFileError("it reads one array under several names.")
 
 
 def type_name(named):
@@ -123,7 +155,7 @@ def _as_data(value, path):
     if type(value) is dict and not all(type(key) in _KEYS for key in value):
         return Pairs(list(value), list(value.values()))
     _check_savable(value, path)
-    return value
+    return as_arrays(_without_places(value))
 
 
 def _as_objects(value, path):
@@ -134,6 +166,18 @@ def _as_objects(value, path):
         saved = vars(value).get("_metadata_request")
         if isinstance(saved, SavedRequests):
             value._metadata_request = _as_request(value, saved.requests)
+        check_compiled(value)
+    return _without_places(value)
+
+
+def _without_places(value):
+    """Return an estimator without the folders that it was told to use."""
+    own = vars(value) if isinstance(value, BaseEstimator) else {}
+    named = {n for n in _PLACES.keys() & own if isinstance(own[n], str | PathLike | Memory)}
+    changed = {name: _PLACES[name] for name in named if own[name] != _PLACES[name]}
+    if changed:
+        value = copy.copy(value)
+        vars(value).update(changed)
     return value
 
 
@@ -153,7 +197,7 @@ def _check_savable(value, path):
                 f"{where} is {value!r}, which no import finds, so a file cannot name it: write it "
                 "as a function of a module, or set it to None before saving."
             )
-    elif type(value).__module__.split(".")[0] in ("torch", "pandas", "joblib"):
+    elif {c.__module__.partition(".")[0] for c in type(value).__mro__} & _NO_DATA:
         raise TypeError(
             f"{where} is a {type(value).__name__}, which cannot be saved without pickle; set it "
             "to None before saving."

@@ -11,7 +11,29 @@ _SKLEARN = {
     "neural_network._stochastic_optimizers": ["AdamOptimizer", "SGDOptimizer"],
     "utils._bunch": ["Bunch"],
 }
+_IMBLEARN = {
+    "over_sampling._random_over_sampler": ["RandomOverSampler"],
+    "pipeline": ["Pipeline"],
+    "under_sampling._prototype_selection._random_under_sampler": ["RandomUnderSampler"],
+}
 _OWN = {
+    "ensemble._branches": ["CodedClassifier", "TaskClassifiers"],
+    "ensemble._fusion_m4net": ["FusionM4NetClassifier"],
+    "ensemble._second_stage": ["JointClassifier", "StageData"],
+    "ensemble._stage_features": ["MetadataColumns"],
+    "ensemble._weighted_fusion": ["WeightedFusionClassifier"],
+    "neural_network._asymmetric": ["AsymmetricFusionClassifier"],
+    "neural_network._embedder": ["ImageEmbedder"],
+    "neural_network._fusionnet": ["FusionNetClassifier"],
+    "neural_network._image": ["ImageClassifier"],
+    "neural_network._joint": ["JointFusionClassifier"],
+    "neural_network._joint_individual": ["JointIndividualFusionClassifier"],
+    "neural_network._lesionnet": ["LesionNetClassifier"],
+    "neural_network._metadata": ["MetadataClassifier"],
+    "neural_network._shared_encoder": ["SharedFusionClassifier"],
+    "neural_network._super_resolution": ["SuperResolutionFusionClassifier"],
+    "neural_network._table": ["Columns"],
+    "persistence._compiled": ["SavedPredictor", "SavedTree"],
     "persistence._parts": ["Pairs", "SavedRequests"],
     "preprocessing._blocks": ["ColumnsOf"],
     "preprocessing._cleaning": [
@@ -36,6 +58,9 @@ _OWN = {
     "preprocessing._lesion_transformer": ["LesionColumnTransformer"],
     "preprocessing._neural_imputer": ["NeuralImputer"],
     "preprocessing._pipeline": ["MetadataPipeline"],
+    "sampling._class_balanced": ["ClassBalancedSampler"],
+    "sampling._multi_task": ["MultiTaskSampler"],
+    "sampling._synthetic": ["SyntheticSampler"],
     "utils._labels": ["LabelCodec"],
 }
 
@@ -44,4 +69,9 @@ def _full(package, modules):
     return [f"{package}.{module}.{name}" for module, names in modules.items() for name in names]
 
 
-TRUSTED = ["numpy.dtype", *_full("sklearn", _SKLEARN), *_full("sklearn_skin", _OWN)]
+TRUSTED = [
+    "numpy.dtype",
+    *_full("imblearn", _IMBLEARN),
+    *_full("sklearn", _SKLEARN),
+    *_full("sklearn_skin", _OWN),
+]

@@ -1,6 +1,10 @@
 """What a user writes in a module of their own."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
+from torch.nn.functional import interpolate
+
+from sklearn_skin.modules import MetadataNet
+from sklearn_skin.neural_network import BaseNetwork
 
 
 class Doubler(TransformerMixin, BaseEstimator):
@@ -16,3 +20,15 @@ class Doubler(TransformerMixin, BaseEstimator):
 def halve(X):
     """Halve everything."""
     return X / 2
+
+
+def twice(images):
+    """Enlarge images."""
+    return interpolate(images, scale_factor=2)
+
+
+class WideClassifier(BaseNetwork):
+    """Classify metadata by a wide layer."""
+
+    def make_module(self, shapes, recipe):
+        return MetadataNet(shapes.n_metadata, shapes.n_classes, hidden=(64,))
