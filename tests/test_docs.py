@@ -8,13 +8,13 @@ import inspect
 import re
 from pathlib import Path
 
-import joblib
 import pytest
 from sklearn.base import BaseEstimator
 
 import sklearn_skin
 from sklearn_skin import datasets
 from sklearn_skin.modules.fusion import FUSIONS
+from sklearn_skin.persistence import load_model
 from sklearn_skin.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch, capsys):
         exec(compile(block, "README.md", "exec"), scope)
     assert 0 < float(capsys.readouterr().out) <= 1
     assert list(scope["X"]) == ["image", "age", "sex", "site", "diameter", "lesion_id"]
-    saved = joblib.load("model.joblib")
+    saved = load_model("model.skin")
     assert saved.predict(scope["X"]).shape == (60,) and Path("report.html").stat().st_size > 1e5
     assert type(scope["model"].second_stage).__name__ == "HistGradientBoostingClassifier"
 

@@ -51,9 +51,9 @@ print("AUC", get_scorer("roc_auc")(model, X_test, y_test))
 predictions = model.predict(X_test)
 probas = model.predict_proba(X_test)
 # save and load
-import joblib
-joblib.dump(model, "model.joblib")
-print("AUC", get_scorer("roc_auc")(joblib.load("model.joblib"), X_test, y_test))
+from sklearn_skin.persistence import load_model, save_model
+save_model(model, "model.skin")
+print("AUC", get_scorer("roc_auc")(load_model("model.skin"), X_test, y_test))
 """
 # pytorch-widedeep, examples/notebooks/04_regression_with_images_and_text.ipynb at 452b143b, with
 # prediction, saving and loading from 05_save_and_load_model_and_artifacts.ipynb.
@@ -92,9 +92,9 @@ print("accuracy", model.score(X.iloc[test], y.iloc[test]))
 # predict
 predictions = model.predict(X.iloc[test])
 # save and load
-import joblib
-joblib.dump(model, "model.joblib")
-print("accuracy", joblib.load("model.joblib").score(X.iloc[test], y.iloc[test]))
+from sklearn_skin.persistence import load_model, save_model
+save_model(model, "model.skin")
+print("accuracy", load_model("model.skin").score(X.iloc[test], y.iloc[test]))
 """
 STEPS = [
     "load",
