@@ -25,6 +25,12 @@ def find_attention(
     return None if name == "none" else partial(ATTENTIONS[name], **options)
 
 
+def halves(both: Tensor) -> Sequence[Tensor]:
+    """Part what `torch.cat` has made of two tensors of one shape."""
+    # An exported graph of `chunk` takes no other number of rows than it was made with.
+    return both.unflatten(0, (2, -1)).unbind()
+
+
 class EncoderPair(nn.Module):
     """Encode two images into two vectors, with an attention block after each stage.
 
@@ -139,7 +145,7 @@ class EncoderPair(nn.Module):
         if all(number < self._n_started(encoder) for encoder in self._of_images()):
             return pair
         if len(self.encoders) == 1:
-            return self._of_images()[0].step(number, torch.cat(list(pair))).chunk(2)
+            return halves(self._of_images()[0].step(number, torch.cat(list(pair))))
         return [
             maps if number < self._n_started(encoder) else encoder.step(number, maps)
             for encoder, maps in zip(self._of_images(), pair)
@@ -225,7 +231,7 @@ class TwoImageNetwork(LesionNetwork):
         clinical, dermoscopy = self.pair(features, present)
         if "images" in self.heads:
             both = self.heads["images"](torch.cat([clinical, dermoscopy]))
-            pairs = [logits.chunk(2) for logits in both]
+            pairs = [halves(logits) for logits in both]
             found = {name: [pair[i] for pair in pairs] for i, name in enumerate(BRANCHES[:2])}
         else:
             vectors = zip(BRANCHES[:2], (clinical, dermoscopy))

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "_asymmetric": ["AsymmetricFusionClassifier"],
         "_base": ["BaseNetwork"],
         "_base_image": ["BaseImageNetwork", "make_backbones", "missing_options"],
+        "_branch_classifier": ["BaseBranchClassifier"],
         "_embedder": ["ImageEmbedder"],
         "_fusionnet": ["FusionNetClassifier"],
         "_image": ["ImageClassifier"],

@@ -2,7 +2,7 @@
 
 import copy
 
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
@@ -29,7 +29,7 @@ from sklearn_skin.neural_network._table import (
 from sklearn_skin.utils import Choice, LabelCodec, Range
 
 
-class BaseNetwork(PredictionMixin, BaseEstimator):
+class BaseNetwork(PredictionMixin):
     """Base of the network classifiers: training, labels, validation.
 
     A subclass adds its own parameters in ``__init__(self, *, own=…, **common)`` and makes its
@@ -342,16 +342,10 @@ class BaseNetwork(PredictionMixin, BaseEstimator):
                 loss = make_loss(shapes, recipe)
                 fitted = train(module, loss, data, recipe, self._make_train_set, ranks)
         # Only now: a fit that fails leaves what the last one learnt.
-        self._recipe, self._columns, self._codec = recipe, columns, codec
-        self.net_, self.history_, self.branch_weights_ = fitted
+        self._recipe = recipe
+        self.net_, self.history_, branch_weights = fitted
+        self._learnt(columns, codec, branch_weights)
         self.module_, self.precision_ = self.net_.module_, self.net_.precision
-        self.classes_ = codec.public(codec.classes_)
-        self.n_features_in_ = len(columns.images) + len(columns.metadata)
-        self.image_columns_ = shapes.image_columns
-        self.metadata_names_ = shapes.metadata_names
-        self.__dict__.pop("feature_names_in_", None)
-        if columns.names is not None:
-            self.feature_names_in_ = columns.names
         return self
 
     def _makers(self, shapes):

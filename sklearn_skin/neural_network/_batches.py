@@ -13,76 +13,23 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from sklearn_skin.image import PixelReader
-from sklearn_skin.utils import list_names
-
-# Pixels that the cache does not hold stay in memory for the whole fit, up to this size.
-MAX_BYTES_IN_MEMORY = 2 * 1024**3
-_ROWS_AT_ONCE = 256
+from sklearn_skin.neural_network._rows import LesionRows
 
 
-_LEAVE_OUT = "Nothing else is known of such rows: leave them out."
-# What can be done about images, by whether the network learns a stand-in for missing ones.
-_UNREADABLE = {
-    False: 'on_error="missing" with allow_missing_images=True takes such images for missing.',
-    True: 'on_error="missing" takes such images for missing.',
-}
-_LACKING = "allow_missing_images=True lets a network learn a stand-in for them."
-
-
-class LesionDataset(Dataset):
-    """Rows of a `LesionTable` as batches of tensors.
-
-    `missing_ok` is for networks with a stand-in for missing images; `empty_ok` says that a row may
-    then have nothing at all; `if_missing` is the advice where images are missing and may not be.
+class LesionDataset(LesionRows, Dataset):
+    """Rows of a `LesionTable` as batches of tensors; further options are those of `LesionRows`.
 
     A batch is a pair: a dict with ``images`` uint8 (n, k, h, w, 3), ``present`` bool (n, k),
     ``repeated`` bool (n,), ``metadata`` float32 (n, p), ``rows`` int64 (n,), perhaps
     ``sample_weight`` (n, T) and ``features``; and the class codes int64 (n, T).
     """
 
-    def __init__(
-        self,
-        table,
-        size,
-        *,
-        cache=None,
-        codes=None,
-        sample_weight=None,
-        missing_ok=False,
-        empty_ok=False,
-        on_error="raise",
-        if_missing=_LACKING,
-    ):
-        self.table = table
-        self.size = size
-        self.cache = cache
+    def __init__(self, table, size, *, codes=None, sample_weight=None, **options):
+        super().__init__(table, size, **options)
         self.codes = codes
         self.sample_weight = sample_weight
-        self.missing_ok = missing_ok
-        self.if_missing = if_missing
-        self.empty_ok = empty_ok or table.metadata.shape[1] > 0
         # What stands for the pixels, once `keep_features` has computed it.
         self.features: Any = None
-        names = {"row_names": table.row_names, "advice": self._advise(_UNREADABLE)}
-        self.readers = [
-            PixelReader(images, size, cache=cache, column=column, **names)
-            for column, images in table.images.items()
-        ]
-        n_bytes = len(table) * len(self.readers) * np.prod(size or (0, 0)) * 3
-        streams = all(reader.streams for reader in self.readers)
-        self._keeps = n_bytes <= MAX_BYTES_IN_MEMORY and not streams
-        self._kept: np.ndarray | None = None
-        if on_error == "missing":
-            self._find_unreadable()
-        if self.readers:
-            self.present = np.stack([reader.present for reader in self.readers], axis=1)
-            self._check_missing()
-        copies = [np.asarray(images.copies) > 0 for images in table.images.values()]
-        self.repeated = np.any(copies, axis=0) if copies else np.zeros(len(table), dtype=bool)
-
-    def __len__(self):
-        return len(self.table)
 
     def __getitem__(self, row):
         return self.__getitems__([row])
@@ -107,55 +54,6 @@ class LesionDataset(Dataset):
         else:
             inputs["features"] = self.features.take(rows, self.repeated[rows])
         return inputs
-
-    def pixels(self, rows):
-        """Return the pixels of some rows, uint8 (n, k, h, w, 3)."""
-        if not self._keeps:
-            return self._read(rows)
-        if self._kept is None:
-            self._kept = self._read(np.arange(len(self)))
-        return self._kept[rows]
-
-    def _make_pixels(self, n_rows):
-        return np.empty((n_rows, len(self.readers), *self.size, 3), np.uint8)
-
-    def _read(self, rows):
-        pixels = self._make_pixels(len(rows))
-        for column, reader in enumerate(self.readers):
-            reader.read(rows, pixels[:, column])
-        return pixels
-
-    def _find_unreadable(self):
-        """Read every image once, so that all are known that cannot be read."""
-        if self._keeps:
-            self._kept = self._make_pixels(len(self))
-        for column, reader in enumerate(self.readers):
-            failures: dict[int, Exception] = {}
-            for start in range(0, len(self), _ROWS_AT_ONCE):
-                rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(self)))
-                kept = self._kept
-                pixels = self._make_pixels(len(rows)) if kept is None else kept[start:][: len(rows)]
-                found = reader.fill(rows, pixels[:, column])
-                failures |= {int(rows[i]): error for i, error in found}
-            # A folder that is wrong, and no network should predict as if there were no pictures.
-            reader.check_some(failures)
-            reader.leave_out(failures)
-
-    def _check_missing(self):
-        if self.missing_ok and self.empty_ok:
-            return
-        needed = self.present.any(axis=1) if self.missing_ok else self.present.all(axis=1)
-        if not needed.all():
-            rows = self.table.row_names[~needed]
-            raise ValueError(
-                f"{len(rows)} rows lack an image in {list(self.table.images)}: {list_names(rows)}. "
-                f"{self._advise({False: self.if_missing, True: _LEAVE_OUT})}"
-            )
-
-    def _advise(self, by_stand_in):
-        """Return what can be done about a row whose image is missing or cannot be read."""
-        alone = len(self.table.images) == 1 and not self.empty_ok
-        return _LEAVE_OUT if alone else by_stand_in[self.missing_ok]
 
 
 class Batch:

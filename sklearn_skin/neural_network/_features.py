@@ -9,12 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import Subset
 
-from sklearn_skin.neural_network._batches import (
-    MAX_BYTES_IN_MEMORY,
-    Batches,
-    as_floats,
-    columns_of,
-)
+from sklearn_skin.neural_network._batches import Batches, as_floats, columns_of
+from sklearn_skin.neural_network._rows import MAX_BYTES_IN_MEMORY
 from sklearn_skin.utils import warn_user, weights_digest
 
 _ROWS_AT_ONCE = 1024

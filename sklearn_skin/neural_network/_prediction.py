@@ -1,31 +1,15 @@
 """Probabilities of a trained network, per branch and combined."""
 
-import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+import copy
 
-from sklearn_skin.neural_network._branch_weights import combine_branches
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_skin.neural_network._branch_classifier import BaseBranchClassifier
 from sklearn_skin.neural_network._fitting import keep_features, make_dataset, seeded
-from sklearn_skin.neural_network._table import read_columns, read_features
-from sklearn_skin.utils import TaskClassifierMixin
 
 
-class PredictionMixin(TaskClassifierMixin):
+class PredictionMixin(BaseBranchClassifier):
     """What a network does with what `fit` left: its recipe, columns, codec, net and weights."""
-
-    def predict_branches(self, X):
-        """Return the probabilities of every branch.
-
-        Parameters
-        ----------
-        X : DataFrame, or array-like of shape (n, p)
-            Rows with the columns seen in fit.
-
-        Returns
-        -------
-        branches : dict of str to ndarray (n, C), or to list of T arrays (n, C_t)
-            The final branch is the last one.
-        """
-        return {name: self._codec.public(tasks) for name, tasks in self._branches(X).items()}
 
     def iter_batches(self, X):
         """Return rows as the network takes them: no augmentation, no views, no kept features.
@@ -53,12 +37,31 @@ class PredictionMixin(TaskClassifierMixin):
         check_is_fitted(self)
         return self.net_.batches(self._dataset(X, self._recipe.for_prediction(self)))
 
+    def to_cpu(self):
+        """Return a copy of the fitted network that predicts in single precision on the CPU.
+
+        Returns
+        -------
+        copy : object
+            Of the same class; it shares nothing with this one that either could change.
+        """
+        check_is_fitted(self)
+        twin = copy.deepcopy(self).set_params(device="cpu", precision="fp32")
+        twin.precision_ = twin.net_.precision = "fp32"
+        twin.net_.device = "cpu"
+        twin.module_.to("cpu").float().eval()
+        return twin
+
+    def _row_settings(self):
+        recipe = self._recipe.for_prediction(self)
+        return {
+            "size": recipe.image_size,
+            "missing_ok": recipe.allow_missing_images,
+            "on_error": recipe.on_error,
+        }
+
     def _dataset(self, X, recipe):
-        if self._columns.by_name:
-            table = read_columns(X, self._columns)
-        else:
-            table = read_features(X, validate_data(self, X, reset=False, dtype=np.float32))
-        return make_dataset(table, recipe)
+        return make_dataset(self._read_table(X), recipe)
 
     def _branches(self, X):
         """Return branch -> probabilities (n, C_t) per task."""
@@ -69,6 +72,3 @@ class PredictionMixin(TaskClassifierMixin):
             if recipe.tta == 1:
                 keep_features(self.net_, dataset)
             return self.net_.branch_probabilities(dataset, int(recipe.tta))
-
-    def _task_probabilities(self, X):
-        return combine_branches(self._branches(X), self.branch_weights_)
