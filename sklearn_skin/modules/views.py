@@ -34,21 +34,17 @@ def tta_views(n_views: int) -> list[Callable[[Tensor], Tensor]]:
     >>> [view(image).flatten().tolist() for view in tta_views(4)]
     [[1, 2, 3, 4], [2, 1, 4, 3], [3, 4, 1, 2], [4, 3, 2, 1]]
     """
+    return [partial(_view, flips=flips, turns=turns) for flips, turns in view_steps(n_views)]
+
+
+def view_steps(n_views: int) -> list[tuple[tuple[int, ...], int]]:
+    """Tell the flipped axes of each view of `tta_views`, and the quarter turns that follow."""
     if n_views not in (1, 4, 6):
         raise ValueError(f"`n_views` must be one of [1, 4, 6]; got {n_views!r}.")
-    return list(_ALL_VIEWS[:n_views])
+    return [((), 0), ((-1,), 0), ((-2,), 0), ((-2, -1), 0), ((), 1), ((), -1)][:n_views]
 
 
-def _identity(images: Tensor) -> Tensor:
-    return images
-
-
-# Partials of torch's functions, since lambdas cannot be pickled.
-_ALL_VIEWS = (
-    _identity,
-    partial(torch.flip, dims=(-1,)),
-    partial(torch.flip, dims=(-2,)),
-    partial(torch.flip, dims=(-2, -1)),
-    partial(torch.rot90, k=1, dims=(-2, -1)),
-    partial(torch.rot90, k=-1, dims=(-2, -1)),
-)
+# Not nested, since functions in functions cannot be pickled.
+def _view(images: Tensor, flips: tuple[int, ...], turns: int) -> Tensor:
+    flipped = torch.flip(images, flips) if flips else images
+    return torch.rot90(flipped, turns, (-2, -1)) if turns else flipped

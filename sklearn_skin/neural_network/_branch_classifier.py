@@ -103,9 +103,8 @@ class BaseBranchClassifier(TaskClassifierMixin, BaseEstimator):
         rows : LesionRows
             Images, metadata, and which images there are.
         """
-        check_is_fitted(self)
-        settings = self._row_settings()
-        return LesionRows(self._read_table(X), cache=PixelCache(cache_dir), **settings)
+        table, cache = self._read_table(X), PixelCache(cache_dir)
+        return LesionRows(table, cache=cache, **self._row_settings())
 
     def _row_settings(self):
         """Return the options of `LesionRows`."""

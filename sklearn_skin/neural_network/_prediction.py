@@ -43,13 +43,15 @@ class PredictionMixin(BaseBranchClassifier):
         Returns
         -------
         copy : object
-            Of the same class; it shares nothing with this one that either could change.
+            Of the same class, with weights of its own.
         """
         check_is_fitted(self)
-        twin = copy.deepcopy(self).set_params(device="cpu", precision="fp32")
+        twin = copy.copy(self).set_params(device="cpu", precision="fp32")
+        twin.net_ = copy.deepcopy(self.net_)
         twin.precision_ = twin.net_.precision = "fp32"
         twin.net_.device = "cpu"
-        twin.module_.to("cpu").float().eval()
+        # skorch writes and reads its modules in a copy: `module_` of this one would be another.
+        twin.module_ = twin.net_.module_.to("cpu").eval()
         return twin
 
     def _row_settings(self):

@@ -7,5 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_card": ["ModelCard", "model_card"],
         "_model": ["load_model", "save_model"],
+        "_onnx_classifier": ["OnnxClassifier"],
+        "_onnx_export": ["export_onnx"],
     },
 )
