@@ -40,7 +40,7 @@ print("torch is imported:", "torch" in sys.modules)
 
 def train(folder):
     """Return a fitted Pipeline and the rows of its test set."""
-    lesions = make_lesions(80, image_size=32, folder=folder / "images", random_state=0)
+    lesions = make_lesions(80, image_size=32, folder=folder / "images", random_state=1)
     X = lesions.data.assign(image=[cell.path for cell in lesions.data["image"]])
     model = make_pipeline(
         make_lesion_transformer(image_columns="image", image_steps=["shades_of_gray"]),
@@ -70,8 +70,8 @@ if __name__ == "__main__":
         model, X = train(folder)
         exported = export_onnx(model, X, folder / "model.zip")
         print(f"differs by up to {exported.export_info_['max_difference']:.1e}")
+        before = pd.DataFrame(model.predict_proba(X), X.index, columns=model.classes_)
         X.to_csv(folder / "rows.csv")
         subprocess.run([sys.executable, "-c", SERVICE], cwd=folder, check=True)
         after = pd.read_csv(folder / "proba.csv", index_col=0)
-    before = pd.DataFrame(model.predict_proba(X), X.index, columns=model.classes_)
     draw(before, after, target)
