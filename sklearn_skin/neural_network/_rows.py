@@ -61,7 +61,8 @@ class LesionRows:
         if_missing: str = _LACKING,
     ) -> None:
         self.table = table
-        self.size = size
+        # None only where there is no image.
+        self.size: Any = size
         self.cache = cache
         self.missing_ok = missing_ok
         self.if_missing = if_missing
