@@ -26,6 +26,9 @@ RUNS = {
     "frozen": ["frozen.py", "--backbones", "efficientnet_b0"],
     "prediction": ["prediction.py"],
     "one_row": ["one_row.py", "--size", "224"],
+    "deployment": ["deployment.py"],
+    "million_rows": ["million_rows.py"],
+    "slopes": ["slopes.py"],
     "dask_cv": ["dask_cv.py"],
     "memory": ["memory.py"],
     "weight_search": ["weight_search.py"],
@@ -92,7 +95,7 @@ ROWS = [
     (
         "one_row",
         "time of one row's prediction, Pipeline with resnet18 at 224",
-        "bare forward",
+        "plain fp32 eager",
         ("whole",),
         ("bare forward",),
         "≤ 1.3",

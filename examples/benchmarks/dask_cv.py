@@ -32,10 +32,10 @@ from sklearn_skin.neural_network import JointFusionClassifier
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 
-def make_model(epochs):
+def make_model(backbone, epochs):
     """Return a Pipeline; `weights=None`, so that it runs without a download."""
     network = JointFusionClassifier(
-        backbone="resnet18",
+        backbone=backbone,
         weights=None,
         image_size=64,
         batch_size=32,
@@ -72,14 +72,14 @@ def cluster(folder, n_workers):
         yield client
 
 
-def run(lesions, epochs, client=None):
+def run(lesions, options, client=None):
     """Return the scores and the seconds of a cross-validation."""
     start = time.perf_counter()
     # More cores than folds would stand still: torch takes them all in this process.
     backend = {"backend": "dask", "n_jobs": -1} if client else {"backend": "sequential"}
     with parallel_config(**backend):
         found = cross_validate(
-            make_model(epochs),
+            make_model(options.backbone, options.epochs),
             lesions.data,
             lesions.target,
             groups=lesions.groups,
@@ -115,7 +115,7 @@ def measure(options):
         with count_sent() as sent:
             for turn in range(options.rounds + 1):
                 for name, where in {"serial": None, "dask": client}.items():
-                    scores[name], spent = run(lesions, options.epochs, where)
+                    scores[name], spent = run(lesions, options, where)
                     # The first round decodes the pictures and imports torch in the workers.
                     seconds[name] += [spent] if turn else []
             n_dask = options.rounds + 1
@@ -134,6 +134,7 @@ def measure(options):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
+    parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--rows", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)

@@ -4,8 +4,9 @@ One row at a time
 =================
 
 What a service does: predict one lesion. Milliseconds in the transformer and in the network, in a
-plain ColumnTransformer of scikit-learn for the same columns, and in a bare forward pass of the same
-backbone at the same size and precision, medians of alternating calls:
+plain ColumnTransformer of scikit-learn for the same columns, and in a bare forward pass of timm's
+network for the same backbone: in fp32, as it comes, and in the model's precision. Medians of
+alternating calls:
 ``python examples/benchmarks/one_row.py [--size 224]``. ``--smallest`` calls each three times at 32
 pixels, ``--json FILE`` keeps the figures, and ``--profile`` lists where the time of a call goes.
 """
@@ -71,7 +72,7 @@ def medians(calls, repeats):
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-def make_forward(size, bf16):
+def make_forward(size, bf16=False):
     """Return a call of the backbone alone on one image."""
     import timm  # once the package has made it importable beside any build of torch
 
@@ -108,7 +109,8 @@ def main():
         "transformer": lambda: model["table"].transform(row),
         "plain ColumnTransformer": lambda: plain.transform(text_row),
         "network": lambda: model["net"].predict_proba(encoded),
-        "bare forward": make_forward(size, model["net"].precision_ == "bf16"),
+        "bare forward": make_forward(size),
+        "bare forward, same precision": make_forward(size, model["net"].precision_ == "bf16"),
         "whole": lambda: model.predict_proba(row),
     }
     found = medians(calls, repeats)
