@@ -103,8 +103,19 @@ class Interrupt(Callback):
         self.n_epochs, self.rank, self.error = n_epochs, rank, error
 
     def on_epoch_begin(self, net, **kwargs):
+        self.seed = torch.initial_seed()
         if len(net.history) > self.n_epochs and self.rank in (None, RANK):
-            raise self.error("stopped")
+            self.stop(net)
+
+    def stop(self, net):
+        raise self.error("stopped")
+
+
+class InterruptWithin(Interrupt):
+    """An error in the middle of a forward pass."""
+
+    def stop(self, net):
+        net.module_.register_forward_hook(lambda *args: super(InterruptWithin, self).stop(net))
 
 
 def kept(folder, dropout, n_epochs=4):
@@ -167,6 +178,7 @@ def failures():
     infinite[3, 0] = 1e30
     found = {
         "one": lambda: metadata_net(callbacks=[Interrupt(1, 1, OSError)]).fit(X, y),
+        "within": lambda: metadata_net(callbacks=[InterruptWithin(1, 1, OSError)]).fit(X, y),
         "interrupted": lambda: metadata_net(callbacks=[Interrupt(1, 1)]).fit(X, y),
         "infinite": lambda: metadata_net(lr=1e30, optimizer="sgd").fit(infinite, y),
         "rows": lambda: metadata_net().fit(X, np.roll(y, RANK)),
@@ -193,6 +205,7 @@ def summary(case):
     if found is None or isinstance(found, dict):
         return found
     net, predictions = found
+    callbacks = [callback for _, callback in net.net_.callbacks_]
     weights = [value.numpy().ravel() for value in net.module_.state_dict().values()]
     history = pd.DataFrame(net.history_).drop(columns=["dur", "event_lr"], errors="ignore")
     return {
@@ -200,7 +213,8 @@ def summary(case):
         "history": history.to_numpy(float),
         "branches": np.array(list(net.branch_weights_.values())),
         "predictions": predictions,
-        "callbacks": [type(callback).__name__ for _, callback in net.net_.callbacks_],
+        "seeds": [callback.seed for callback in callbacks if isinstance(callback, Interrupt)],
+        "callbacks": [type(callback).__name__ for callback in callbacks],
     }
 
 
