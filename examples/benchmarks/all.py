@@ -34,6 +34,7 @@ RUNS = {
     "weight_search": ["weight_search.py"],
     "report": ["report.py"],
     "import_time": ["import_time.py"],
+    "deployment": ["deployment.py", "--networks", "resnet18 at 224"],
 }
 QUICK = ["decode", "one_row"]
 EPOCH = "training epoch, resnet18 at"
@@ -109,6 +110,17 @@ ROWS = [
         "≥ 1.4",
     ),
     ("memory", "peak memory, 5,000 images", "500 images", ("5000",), ("500",), "≤ 1.15"),
+    *(
+        (
+            "deployment",
+            f"{what}, Pipeline with resnet18 at 224, exported",
+            "torch",
+            ("resnet18 at 224", what, "torch"),
+            ("resnet18 at 224", what, "ONNX"),
+            "–",
+        )
+        for what in ("start and first row", "a further row")
+    ),
     (
         "tiny",
         "time of a training epoch, tiny network at 32 pixels, fp32",

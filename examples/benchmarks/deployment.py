@@ -4,9 +4,9 @@ An exported network beside torch
 ====================================
 
 Milliseconds of a fresh process until it has predicted its first row, and of each further row, by
-a Pipeline from joblib's file and by `OnnxClassifier` from that of `export_onnx`; files of images,
-one process for each, medians of alternating calls:
-``python examples/benchmarks/deployment.py``. In int8 only where `export_onnx` agrees.
+a Pipeline from joblib's file and by `OnnxClassifier` from that of `export_onnx`; rows name files of
+images, each side has a process of its own, and int8 is there only where `export_onnx` finds it
+faster. Medians of alternating calls: ``python examples/benchmarks/deployment.py``.
 """
 
 import argparse
