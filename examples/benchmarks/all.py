@@ -26,7 +26,6 @@ RUNS = {
     "frozen": ["frozen.py", "--backbones", "efficientnet_b0"],
     "prediction": ["prediction.py"],
     "one_row": ["one_row.py", "--size", "224"],
-    "deployment": ["deployment.py"],
     "million_rows": ["million_rows.py"],
     "slopes": ["slopes.py"],
     "dask_cv": ["dask_cv.py"],
