@@ -52,7 +52,7 @@ predictions = model.predict(X_test)
 probas = model.predict_proba(X_test)
 # save and load
 from sklearn_skin.persistence import load_model, save_model
-save_model(model, "model.skin")
+save_model(model, "model.skin", overwrite=True)
 print("AUC", get_scorer("roc_auc")(load_model("model.skin"), X_test, y_test))
 """
 # pytorch-widedeep, examples/notebooks/04_regression_with_images_and_text.ipynb at 452b143b, with
@@ -93,7 +93,7 @@ print("accuracy", model.score(X.iloc[test], y.iloc[test]))
 predictions = model.predict(X.iloc[test])
 # save and load
 from sklearn_skin.persistence import load_model, save_model
-save_model(model, "model.skin")
+save_model(model, "model.skin", overwrite=True)
 print("accuracy", load_model("model.skin").score(X.iloc[test], y.iloc[test]))
 """
 STEPS = [
