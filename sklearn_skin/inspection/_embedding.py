@@ -177,7 +177,7 @@ def _fused_features(rows):
             hook = head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0]))
             stack.callback(hook.remove)
         for batch in rows.batches:
-            rows.run(batch)
+            rows.module(batch.images, batch.metadata, batch.present)
             parts.append(seen[-1].flatten(1).float().cpu())
             seen.clear()
     return torch.cat(parts).numpy()

@@ -72,12 +72,13 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
     column = rows.image_column(image_column)
     task = rows.check_task(task)
     codes = rows.targets(target, task)
-    parts, probability = [], []
+    # Gradients are in single precision, what is told of the prediction is as it was predicted.
+    probability = rows.probabilities(task)[np.arange(len(codes)), codes]
+    parts = []
     with explaining(rows.module):
         for batch in rows.batches:
             explainer = _BatchExplainer(rows, column, task, branch, batch)
             parts.append(explainer.attribute(attr, batch.images, codes[batch.rows]))
-            probability.append(explainer.probability.cpu().numpy())
     maps = torch.cat(parts)
     pixels, present = rows.pixels(column)
     heatmaps = _normalised(attr, maps, pixels.shape[1:3])
@@ -88,7 +89,7 @@ def grad_cam(estimator, X, *, image_column=None, target=None, task=0, branch=Non
         present=present,
         map_size=tuple(maps.shape[2:]),
         target=rows.classes[task][codes],
-        probability=np.concatenate(probability)[np.arange(len(codes)), codes],
+        probability=probability,
         row_names=rows.row_names,
     )
 
@@ -105,7 +106,6 @@ class _BatchExplainer:
 
     def run(self, images):
         outputs = self.rows.module(images, self.batch.metadata, self.batch.present)
-        self.probability = self.rows.combined(outputs, self.task)
         return outputs[self.branch][self.task]
 
     def attribute(self, attr, images, codes):

@@ -177,7 +177,7 @@ def _probabilities_without(rows, take, task):
     with explaining(rows.module), torch.no_grad(), _images_may_be_missing(rows.module):
         for batch in rows.batches:
             inputs = take(batch.images, batch.metadata, batch.present)
-            parts.append(rows.combined(rows.module(*inputs), task))
+            parts.append(rows.combined(rows.run(*inputs), task))
     return torch.cat(parts).cpu().numpy()
 
 

@@ -144,9 +144,13 @@ class ExplainedRows:
     def probabilities(self, task):
         """Return the probabilities (n, C) of one task, without TTA."""
         with explaining(self.module), torch.no_grad():
-            parts = [self.combined(self.run(batch), task) for batch in self.batches]
+            parts = [
+                self.combined(self.run(batch.images, batch.metadata, batch.present), task)
+                for batch in self.batches
+            ]
         return torch.cat(parts).cpu().numpy()
 
-    def run(self, batch):
-        """Return the network's outputs for a batch."""
-        return self.module(batch.images, batch.metadata, batch.present)
+    def run(self, images, metadata, present):
+        """Return the network's outputs for a batch, in the arithmetic of its predictions."""
+        with self.network.net_.arithmetic():
+            return self.module(images, metadata, present)

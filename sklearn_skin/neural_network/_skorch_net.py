@@ -114,21 +114,22 @@ class TrainingNet(NeuralNet):
 
     def features(self, images):
         """Return what the network computes of images alone, (n, 3, h, w) per column."""
-        with self._arithmetic():
+        with self.arithmetic():
             return self._predictor().features(images)
 
     def _predictor(self):
         """Return the network, or what computes the same in half precision sooner."""
         return self.rounded.of(self.module_) if self.precision == "bf16" else self.module_
 
-    def _arithmetic(self):
+    def arithmetic(self):
+        """Return the context in which the network computes: single or half precision."""
         kind = torch.device(self.device).type
         return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
 
     def run(self, batch, images, module=None):
         """Return the outputs of the network, or a copy, for a batch with images or features."""
         module = self.module_ if module is None else module
-        with self._arithmetic():
+        with self.arithmetic():
             if batch.features is not None:
                 return module.forward_features(batch.features, batch.metadata, batch.present)
             return module(images, batch.metadata, batch.present)
