@@ -18,7 +18,7 @@ from sklearn_skin.utils import replacing
 
 _MARK = b"sklearn_skin model, sha256 "
 _NO_DIGEST = b"0" * 64
-_NAME = re.compile(r"[a-z0-9]+(/[a-z0-9]+)?\.(json|skops|safetensors)")
+_NAME = re.compile(r"[a-z0-9]+(/[a-z0-9]+)?\.(json|onnx|skops|safetensors)")
 _CHUNK = 2**20
 
 
@@ -137,7 +137,9 @@ def _check_digest(file, path):
     if mark != _MARK or len(stated) != len(_NO_DIGEST):
         file.seek(0)
         kind = _kind_of(file.read(4))
-        raise ModelFileError(f"'{path}' is no complete file of `save_model`{kind}.")
+        raise ModelFileError(
+            f"'{path}' is no complete file of `save_model` or `export_onnx`{kind}."
+        )
     digest, left = hashlib.sha256(), size - len(_NO_DIGEST)
     file.seek(0)
     while left > 0 and (chunk := file.read(min(left, _CHUNK))):

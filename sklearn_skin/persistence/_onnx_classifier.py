@@ -169,9 +169,11 @@ class OnnxClassifier(TaskClassifierMixin, BaseEstimator):
         try:
             network = OnnxNetwork(**settings).load(model)
             info = model.about["info"]
+        except ImportError:
+            raise
         # What is in the file decides what fails.
-        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
-            raise ModelFileError(f"{self.path}: what JSON holds is no model: {error!r}") from error
+        except Exception as error:
+            raise ModelFileError(f"{str(self.path)!r} holds no model: {error!r}") from error
         transformers = [] if before is None else _load_transformers(before, trusted)
         self._opened = _Opened(tuple(self.get_params().values()), network, transformers, info)
         return self

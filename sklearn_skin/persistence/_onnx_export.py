@@ -1,6 +1,7 @@
 """A fitted network, with what prepares its rows, as one file that needs no torch."""
 
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
@@ -21,13 +22,16 @@ _FEWEST_PRODUCTS = 10**6
 
 @validate_params(
     {
+        "overwrite": ["boolean"],
         "tolerance": [Interval(Real, 0, None, closed="neither")],
         "quantize": ["boolean", StrOptions({"auto"})],
         "trusted": [list, tuple],
     },
     prefer_skip_nested_validation=True,
 )
-def export_onnx(estimator, X_sample, path, *, tolerance=1e-4, quantize=False, trusted=()):
+def export_onnx(
+    estimator, X_sample, path, *, overwrite=False, tolerance=1e-4, quantize=False, trusted=()
+):
     """Write a fitted network as one file, for `OnnxClassifier` to predict with and without torch.
 
     The file is a zip of ``network.onnx`` (uint8 pixels and metadata in, logits out, for any number
@@ -47,6 +51,8 @@ def export_onnx(estimator, X_sample, path, *, tolerance=1e-4, quantize=False, tr
         Rows as `predict_proba` takes them, by which the file is checked before it is written.
     path : path-like
         File to write, such as ``"model.zip"``.
+    overwrite : bool, default=False
+        Whether to replace a file that is there.
     tolerance : float, default=1e-4
         Greatest difference of any branch's probability from the network's that is accepted.
     quantize : bool or "auto", default=False
@@ -64,6 +70,8 @@ def export_onnx(estimator, X_sample, path, *, tolerance=1e-4, quantize=False, tr
 
     Raises
     ------
+    FileExistsError
+        If the file is there and `overwrite` is False.
     TypeError
         If `estimator` is no network, such as an ensemble, or holds something that cannot be saved
         as data.
@@ -85,6 +93,8 @@ def export_onnx(estimator, X_sample, path, *, tolerance=1e-4, quantize=False, tr
     ...     bool(abs(exported.predict_proba(X) - net.predict_proba(X)).max() < 1e-4)
     True
     """
+    if not overwrite and Path(path).exists():
+        raise FileExistsError(f"'{path}' is there already; overwrite=True replaces it.")
     network, transformers = split_pipeline(estimator)
     _check_is_network(network)
     network = network.to_cpu()

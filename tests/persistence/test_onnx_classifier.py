@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_skin.datasets import make_lesions
 from sklearn_skin.exceptions import ImageDecodeError, ModelFileError
 from sklearn_skin.neural_network import JointFusionClassifier, MetadataClassifier
-from sklearn_skin.persistence import OnnxClassifier, export_onnx
+from sklearn_skin.persistence import OnnxClassifier, export_onnx, save_model
+from sklearn_skin.persistence._archive import write_archive
 from sklearn_skin.preprocessing import make_lesion_transformer
 
 pytest.importorskip("onnxruntime")
@@ -145,14 +146,28 @@ def test_parameters_are_checked_when_the_file_is_opened(trained, parameters, mes
         OnnxClassifier(**{"path": trained[2]} | parameters).predict(trained[1])
 
 
-def rewrite(source, target, **parts):
-    """Copy an archive with some parts changed."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, parts.pop(name, None) or old.read(name))
-        for name, content in parts.items():
-            new.writestr(name, content)
-    return target
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"network.onnx": b"graph"}, "holds no model"),
+        ({"about.json": b'{"format": 1}'}, "holds no model: KeyError"),
+        ({"about.json": b'{"format": 2}'}, "has format 2; this version"),
+        ({"about.json": b"[]"}, "must be a JSON object"),
+        ({"preprocessing.skops": b"PK"}, "the part is damaged"),
+    ],
+)
+def test_files_with_other_parts(trained, tmp_path, parts, message):
+    with zipfile.ZipFile(trained[2]) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()} | parts
+    write_archive(tmp_path / "bad.zip", parts)
+    with pytest.raises(ModelFileError, match=message):
+        OnnxClassifier(tmp_path / "bad.zip").fit()
+
+
+def test_a_file_of_save_model_is_another(trained, tmp_path):
+    save_model(trained[0], tmp_path / "model.skin")
+    with pytest.raises(ModelFileError, match="has no part 'about.json'"):
+        OnnxClassifier(tmp_path / "model.skin").fit()
 
 
 def test_files_that_are_no_model(trained, tmp_path):
