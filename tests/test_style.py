@@ -141,7 +141,8 @@ def test_what_is_declared_is_imported():
 def test_every_declared_package_is_pinned():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {normalise(line) for line in lines}
-    assert pinned == set(declared()) - {"sklearn-skin"}
+    # And what these need, where pip would try a hundred versions.
+    assert pinned - {"aiobotocore", "boto3", "botocore"} == set(declared()) - {"sklearn-skin"}
 
 
 def test_warnings_point_at_the_user_s_line():

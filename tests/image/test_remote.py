@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -253,6 +254,8 @@ def test_roots_and_columns_of_addresses(storage):
 def test_workers_read_addresses_by_themselves(storage, tmp_path):
     images = as_images(URLS)
     load_pixels(images, 8)  # a filesystem that is in use here is not sent
+    # Workers of earlier tests know nothing of this storage.
+    get_reusable_executor().shutdown(wait=True)
     sent = joblib.Parallel(n_jobs=2, backend="loky")(
         joblib.delayed(load_pixels)(part, 8, cache=tmp_path) for part in (images[:3], images[3:])
     )
