@@ -44,6 +44,9 @@ def choose_precision(precision, module, image_size, device):
 
 def _cpu_is_fast():
     """Whether the processor multiplies bf16 faster than fp32."""
+    # torch may be told to do without these instructions, and some of its kernels then lack bf16.
+    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return False
     find_flags: Any = getattr(torch.cpu, "get_capabilities", dict)  # since torch 2.13
     flags = find_flags()
     # Intel's cores since Sapphire Rapids, told by their fp16 instructions, are fast in AMX alone:

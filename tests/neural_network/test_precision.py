@@ -26,7 +26,8 @@ def network(backbone):
 
 @pytest.fixture
 def processor(monkeypatch):
-    def pretend(flags):
+    def pretend(flags, capability="AVX512"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
 
@@ -63,6 +64,12 @@ def test_processors(processor, flags, expected):
 def test_a_processor_keeps_depthwise_networks_in_fp32(processor, backbone, expected):
     processor(AMX)
     assert choose(network(backbone), size=(224, 224)) == expected
+
+
+def test_what_torch_was_told_to_do_without_does_not_count(processor):
+    for capability in ("AVX2", "DEFAULT"):
+        processor(AMX, capability)
+        assert choose(network("resnet10t")) == "fp32"
 
 
 def test_depthwise_layers_that_are_not_trained_do_not_count(processor):
